@@ -1,0 +1,127 @@
+namespace Veredus.Reception.Content;
+
+/// <summary>What to do with a CR or LF that stands alone (<c>rfc2822_lone_lf_in_headers</c>, <c>rfc2822_lone_lf_in_body</c>).</summary>
+public enum LoneLineBreak
+{
+    /// <summary>Leave it as it is.</summary>
+    Ignore,
+
+    /// <summary>Refuse the message.</summary>
+    Reject,
+
+    /// <summary>Write CR LF instead.</summary>
+    Fix,
+}
+
+/// <summary>What to do with a line that is longer than the limit (<c>rfc2822_max_line_length</c>).</summary>
+public enum LongLine
+{
+    /// <summary>Leave it as it is.</summary>
+    Ignore,
+
+    /// <summary>Refuse the message.</summary>
+    Reject,
+
+    /// <summary>Break it: header lines are folded, body lines cut.</summary>
+    Fix,
+}
+
+/// <summary>What to do when a message has no <c>Date</c> header (<c>rfc2822_date_header</c>).</summary>
+public enum MissingDate
+{
+    /// <summary>Leave it out.</summary>
+    Ignore,
+
+    /// <summary>Refuse the message.</summary>
+    Reject,
+
+    /// <summary>Add one with the time of reception.</summary>
+    Add,
+}
+
+/// <summary>The content rules in force for one message: the <c>rfc2822_*</c> options, <c>mail_loop</c> and what policy wants to see.</summary>
+public sealed record ContentRules
+{
+    /// <summary>RFC 5322 §2.1.1: octets in a line, CR LF not counted.</summary>
+    public const int StandardLineLength = 998;
+
+    public MissingDate Date { get; init; } = MissingDate.Add;
+
+    /// <summary>Add a <c>Message-ID</c> where there is none.</summary>
+    public bool AddMessageId { get; init; } = true;
+
+    /// <summary>Refuse a message without a header section.</summary>
+    public bool RequireHeaders { get; init; } = true;
+
+    /// <summary><see cref="LoneLineBreak.Fix"/> or <see cref="LoneLineBreak.Reject"/>; headers know no third way.</summary>
+    public LoneLineBreak LoneBreakInHeaders { get; init; } = LoneLineBreak.Reject;
+
+    public LoneLineBreak LoneBreakInBody { get; init; } = LoneLineBreak.Ignore;
+
+    public LongLine LongLine { get; init; } = LongLine.Ignore;
+
+    /// <summary>Octets in a line, CR LF not counted; looked at unless <see cref="LongLine"/> is <see cref="LongLine.Ignore"/>.</summary>
+    public int MaxLineLength { get; init; } = StandardLineLength;
+
+    /// <summary>Add the Received line and take Return-Path out.</summary>
+    public bool TraceHeaders { get; init; } = true;
+
+    /// <summary><c>mail_loop</c>: this many Received headers are still accepted.</summary>
+    public int MaxReceivedHeaders { get; init; } = 100;
+
+    /// <summary>Refuse a message above <see cref="MaxReceivedHeaders"/>; when false the count is only a fact for policy.</summary>
+    public bool RefuseLoops { get; init; } = true;
+
+    /// <summary>Names whose first value is kept as a fact (compared without case); every <see cref="RemovedHeader"/> is kept as well.</summary>
+    public IReadOnlyList<string> WantedHeaders { get; init; } = [];
+
+    /// <summary>A header that never reaches the spool (<c>binding_header</c>); <see langword="null"/> when there is none.</summary>
+    public string? RemovedHeader { get; init; }
+}
+
+/// <summary>Why a message was refused for its content.</summary>
+public enum ContentFault
+{
+    None,
+
+    /// <summary>A CR or LF alone in the headers.</summary>
+    LoneBreakInHeaders,
+
+    /// <summary>A CR or LF alone in the body.</summary>
+    LoneBreakInBody,
+
+    /// <summary>A line above the limit.</summary>
+    LineTooLong,
+
+    /// <summary>No header section.</summary>
+    NoHeaders,
+
+    /// <summary>No Date header.</summary>
+    NoDate,
+
+    /// <summary>More Received headers than <c>mail_loop</c> allows.</summary>
+    Loop,
+
+    /// <summary>The header section is larger than <see cref="ContentFilter.MaxHeaderBytes"/>.</summary>
+    HeadersTooLarge,
+}
+
+/// <summary>What policy may want to know of the headers.</summary>
+public sealed class ContentFacts
+{
+    private readonly Dictionary<string, string> _headers = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Received headers that the message came with.</summary>
+    public int ReceivedHeaders { get; internal set; }
+
+    /// <summary>The message came without a Date header.</summary>
+    public bool DateMissing { get; internal set; }
+
+    /// <summary>Unfolded value of the first header of that name, without white space around it; <see langword="null"/> when it is absent or was not asked for.</summary>
+    public string? Header(string name) => _headers.GetValueOrDefault(name);
+
+    /// <summary>The kept headers.</summary>
+    public IReadOnlyDictionary<string, string> Headers => _headers;
+
+    internal void Keep(string name, string value) => _headers.TryAdd(name, value);
+}

@@ -1,0 +1,196 @@
+using System.Buffers;
+using System.Text;
+
+namespace Veredus.Reception.Content;
+
+/// <summary>Checks a complete header section and writes it anew: trace headers on top, the sender's own in their order, what was missing at the end.</summary>
+internal sealed class HeaderRewriter(ContentRules rules, TraceFacts trace) : IDisposable
+{
+    private const int MaxKeptValue = 4096;
+    private byte[]? _scratch;
+
+    public ContentFacts Facts { get; } = new();
+
+    /// <param name="section">All header lines; the last one may lack its line break.</param>
+    /// <param name="output">Gets nothing when the section is refused.</param>
+    public ContentFault Rewrite(ReadOnlySpan<byte> section, IContentOutput output)
+    {
+        if (section.IsEmpty && rules.RequireHeaders)
+            return ContentFault.NoHeaders;
+        if (Canonical(ref section) is var broken and not ContentFault.None)
+            return broken;
+
+        var (hasDate, hasMessageId, isFirst) = (false, false, true);
+        for (var rest = section; !rest.IsEmpty;)
+        {
+            var field = NextField(ref rest);
+            var name = Name(field);
+            if (rules.LongLine == LongLine.Reject && HasLongLine(field))
+                return ContentFault.LineTooLong;
+            if (Is(name, "received"u8))
+                Facts.ReceivedHeaders++;
+            else if (Is(name, "date"u8))
+                hasDate = true;
+            else if (Is(name, "message-id"u8))
+                hasMessageId = true;
+            Keep(name, field);
+        }
+
+        Facts.DateMissing = !hasDate;
+        if (Facts.ReceivedHeaders > rules.MaxReceivedHeaders && rules.RefuseLoops)
+            return ContentFault.Loop;
+        if (!hasDate && rules.Date == MissingDate.Reject)
+            return ContentFault.NoDate;
+
+        if (rules.TraceHeaders)
+            WriteText(output, TraceHeaders.Received(trace));
+        // Neighbouring fields that stay are written in one piece.
+        var (kept, start) = (0, 0);
+        for (var rest = section; !rest.IsEmpty; isFirst = false)
+        {
+            var field = NextField(ref rest);
+            var name = Name(field);
+            var goes = (rules.TraceHeaders && Is(name, "return-path"u8)) || IsRemoved(name);
+            var folds = !goes && rules.LongLine == LongLine.Fix && HasLongLine(field);
+            if (!goes && !folds)
+            {
+                kept += field.Length;
+                continue;
+            }
+
+            Flush(section, output, start, kept);
+            start += kept + field.Length;
+            kept = 0;
+            if (folds)
+                HeaderFolder.Write(field, rules.MaxLineLength, output);
+        }
+
+        Flush(section, output, start, kept);
+        if (!hasDate && rules.Date == MissingDate.Add)
+            WriteText(output, TraceHeaders.Date(trace));
+        if (!hasMessageId && rules.AddMessageId)
+            WriteText(output, TraceHeaders.MessageId(trace));
+        return ContentFault.None;
+    }
+
+    public void Dispose()
+    {
+        if (_scratch is not null)
+            ArrayPool<byte>.Shared.Return(_scratch);
+        _scratch = null;
+    }
+
+    private static void Flush(ReadOnlySpan<byte> section, IContentOutput output, int start, int length)
+    {
+        if (length > 0)
+            output.Write(section.Slice(start, length));
+    }
+
+    /// <summary>Makes every line end with CR LF, or says why not. The section is copied only when something has to change.</summary>
+    private ContentFault Canonical(ref ReadOnlySpan<byte> section)
+    {
+        var breaks = 0;
+        for (var at = 0; at < section.Length; at++)
+        {
+            var next = section[at..].IndexOfAny((byte)'\r', (byte)'\n');
+            if (next < 0)
+                break;
+            at += next;
+            if (section[at] == '\r' && at + 1 < section.Length && section[at + 1] == '\n')
+                at++;
+            else if (rules.LoneBreakInHeaders == LoneLineBreak.Reject)
+                return ContentFault.LoneBreakInHeaders;
+            else
+                breaks++;
+        }
+
+        var isCut = !section.IsEmpty && section[^1] is not ((byte)'\n' or (byte)'\r');
+        if (breaks == 0 && !isCut)
+            return ContentFault.None;
+        _scratch = ArrayPool<byte>.Shared.Rent(section.Length + breaks + 2);
+        var length = 0;
+        for (var at = 0; at < section.Length; at++)
+        {
+            var c = section[at];
+            if (c is not ((byte)'\r' or (byte)'\n'))
+            {
+                _scratch[length++] = c;
+                continue;
+            }
+
+            if (c == '\r' && at + 1 < section.Length && section[at + 1] == '\n')
+                at++;
+            _scratch[length++] = (byte)'\r';
+            _scratch[length++] = (byte)'\n';
+        }
+
+        if (isCut)
+        {
+            _scratch[length++] = (byte)'\r';
+            _scratch[length++] = (byte)'\n';
+        }
+
+        section = _scratch.AsSpan(0, length);
+        return ContentFault.None;
+    }
+
+    /// <summary>Takes one field with its continuation lines off the front.</summary>
+    private static ReadOnlySpan<byte> NextField(ref ReadOnlySpan<byte> rest)
+    {
+        var length = 0;
+        do
+        {
+            length += rest[length..].IndexOf((byte)'\n') + 1;
+        }
+        while (length < rest.Length && rest[length] is (byte)' ' or (byte)'\t');
+        var field = rest[..length];
+        rest = rest[length..];
+        return field;
+    }
+
+    private static ReadOnlySpan<byte> Name(ReadOnlySpan<byte> field) => field[..field.IndexOf((byte)':')].TrimEnd(" \t"u8);
+
+    private static bool Is(ReadOnlySpan<byte> name, ReadOnlySpan<byte> lower) => name.Length == lower.Length && Ascii.EqualsIgnoreCase(name, lower);
+
+    private bool IsRemoved(ReadOnlySpan<byte> name) => rules.RemovedHeader is { } removed && Ascii.EqualsIgnoreCase(name, removed);
+
+    private bool HasLongLine(ReadOnlySpan<byte> field)
+    {
+        if (field.Length - 2 <= rules.MaxLineLength)
+            return false;
+        while (!field.IsEmpty)
+        {
+            var length = field.IndexOf("\r\n"u8);
+            if (length > rules.MaxLineLength)
+                return true;
+            field = field[(length + 2)..];
+        }
+
+        return false;
+    }
+
+    private void Keep(ReadOnlySpan<byte> name, ReadOnlySpan<byte> field)
+    {
+        if (IsRemoved(name))
+            Facts.Keep(rules.RemovedHeader!, Value(field));
+        foreach (var wanted in rules.WantedHeaders)
+        {
+            if (Ascii.EqualsIgnoreCase(name, wanted))
+                Facts.Keep(wanted, Value(field));
+        }
+    }
+
+    private static string Value(ReadOnlySpan<byte> field)
+    {
+        var value = field[(field.IndexOf((byte)':') + 1)..].Trim(" \t\r\n"u8);
+        if (value.Length > MaxKeptValue)
+            value = value[..MaxKeptValue];
+        return Encoding.UTF8.GetString(value).Replace("\r\n", "", StringComparison.Ordinal);
+    }
+
+    private static void WriteText(IContentOutput output, string text)
+    {
+        Span<byte> small = stackalloc byte[1024];
+        output.Write(Encoding.UTF8.TryGetBytes(text, small, out var written) ? small[..written] : Encoding.UTF8.GetBytes(text));
+    }
+}
