@@ -68,7 +68,7 @@ public sealed partial class FileLogTarget : ILogTarget
         var file = OpenNative(Name, OpenFlags, (uint)_mode);
         if (file.IsInvalid)
             throw new IOException($"cannot open '{Name}' for appending: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}");
-        if (created && !OperatingSystem.IsWindows())
+        if (created)
             File.SetUnixFileMode(file, _mode);
         _hasLength = HasLength(file);
         return file;
