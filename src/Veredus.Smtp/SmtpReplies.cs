@@ -24,6 +24,8 @@ public static class SmtpReplies
     public static readonly SmtpReply TooManyReceptions = new(421, new(4, 5, 3), "messages per connection limit reached") { Module = Limits };
     public static readonly SmtpReply InputAfterData = new(421, new(4, 7, 0), "Content sent before the go-ahead of a refused DATA, closing");
 
+    public static readonly SmtpReply Closing = new(421, new(4, 3, 0), "Local error, closing");
+
     public static readonly SmtpReply LocalError = new(451, new(4, 3, 0), "Local error, try again later");
     public static readonly SmtpReply NoSpace = new(452, new(4, 3, 1), "Not enough storage, try again later") { Module = Limits };
     public static readonly SmtpReply TooManyRecipientsPerMessage = new(452, new(4, 5, 3), "recipients per message limit reached") { Module = Limits };
@@ -65,5 +67,5 @@ public static class SmtpReplies
     internal const string Protocol = "protocol";
     private const string Limits = "limits";
     private const string Auth = "auth";
-    private const string Relay = "relay";
+    internal const string Relay = "relay";
 }

@@ -20,11 +20,17 @@ public sealed record PasswordCredentials(AuthMechanisms Mechanism, string Author
     public override string ToString() => $"{Mechanism} {User}";
 }
 
-/// <summary>What a server stores for SCRAM-SHA-256 (RFC 5802 §3, RFC 7677).</summary>
-/// <param name="Iterations">At least 4096.</param>
-/// <param name="StoredKey">H(ClientKey), 32 octets.</param>
-/// <param name="ServerKey">32 octets.</param>
-public sealed record ScramSecret(ReadOnlyMemory<byte> Salt, int Iterations, ReadOnlyMemory<byte> StoredKey, ReadOnlyMemory<byte> ServerKey)
+/// <summary>One SASL exchange that the handler conducts (SCRAM); the session does base64 and the line protocol.</summary>
+public interface ISaslExchange
 {
-    public override string ToString() => $"SCRAM-SHA-256, {Iterations} iterations";
+    /// <summary>The user that the client named so far; "" before.</summary>
+    string User { get; }
+
+    /// <summary>Takes the client's next message (decoded) and gives the server's.</summary>
+    ValueTask<SaslStep> NextAsync(string message, CancellationToken cancellationToken);
 }
+
+/// <summary>What comes next in a SASL exchange.</summary>
+/// <param name="Message">Text for the client; with a passing result it is sent as a last challenge, which the client answers with an empty line.</param>
+/// <param name="Result"><see langword="null"/>: go on.</param>
+public readonly record struct SaslStep(string? Message, AuthResult? Result);

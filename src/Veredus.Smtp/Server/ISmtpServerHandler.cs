@@ -18,8 +18,8 @@ public interface ISmtpServerHandler
     /// <summary>Checks the credentials of AUTH PLAIN or LOGIN.</summary>
     ValueTask<AuthResult> AuthenticateAsync(SmtpServerSession session, PasswordCredentials credentials, CancellationToken cancellationToken);
 
-    /// <summary>The stored SCRAM-SHA-256 secret of a user; <see langword="null"/> for an unknown one (the client isn't told which).</summary>
-    ValueTask<ScramSecret?> FindScramSecretAsync(SmtpServerSession session, string user, CancellationToken cancellationToken);
+    /// <summary>Begins AUTH SCRAM-SHA-256; <see langword="null"/>: not possible now (454).</summary>
+    ValueTask<ISaslExchange?> BeginScramAsync(SmtpServerSession session, CancellationToken cancellationToken);
 
     /// <summary>One AUTH ended, well or not; for accounting and context. <paramref name="user"/> may be "" after a cancelled one.</summary>
     void AuthenticationEnded(SmtpServerSession session, AuthMechanisms mechanism, string user, AuthResult result);

@@ -87,8 +87,4 @@ public sealed record SmtpServerOptions
     public bool AllowWhitespaceInEnvelope { get; init; }
     /// <summary><see langword="false"/> admits local parts such as <c>a..b</c> and <c>a.</c>.</summary>
     public bool PedanticAddresses { get; init; } = true;
-    /// <summary>Bare CR and LF in headers become CRLF while the content is received.</summary>
-    public bool FixLineEndsInHeaders { get; init; }
-    /// <summary>The same in the body.</summary>
-    public bool FixLineEndsInBody { get; init; }
 }
