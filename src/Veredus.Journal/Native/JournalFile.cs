@@ -1,0 +1,143 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Veredus.Journal.Native;
+
+/// <summary>One open file of a journal: positioned reads and writes, whole-file record locks, sync.</summary>
+/// <remarks>
+/// Locks are open-file-description locks (fcntl(2), F_OFD_SETLKW): they belong to this handle, so that a second handle in the same
+/// process excludes this one, closing another handle releases nothing, and the POSIX locks of the C library's processes conflict with
+/// them in both directions.
+/// </remarks>
+internal sealed partial class JournalFile : IDisposable
+{
+    private const int ReadWrite = 2, Create = 0x40, Exclusive = 0x80, CloseOnExec = 0x80000;
+    private const int OfdSetLockWait = 38;
+    private const short WriteLock = 1, Unlock = 2;
+    private const int Interrupted = 4, NoEntry = 2, FileExists = 17;
+    private const int EmptyPath = 0x1000;
+
+    private readonly SafeFileHandle _handle;
+
+    private JournalFile(SafeFileHandle handle, string path)
+    {
+        _handle = handle;
+        Path = path;
+    }
+
+    public string Path { get; }
+
+    /// <summary>Opens for reading and writing; <see langword="null"/> when the file does not exist and is not to be created.</summary>
+    /// <exception cref="JournalException">With <paramref name="error"/>: the system refused.</exception>
+    public static JournalFile? TryOpen(string path, bool create, JournalError error, UnixFileMode mode = Layout.DefaultFileMode, bool exclusive = false)
+    {
+        var flags = ReadWrite | CloseOnExec | (create ? Create : 0) | (exclusive ? Exclusive : 0);
+        while (true)
+        {
+            var handle = OpenFile(path, flags, (int)mode);
+            if (!handle.IsInvalid)
+                return new(handle, path);
+            var errno = Marshal.GetLastPInvokeError();
+            handle.Dispose();
+            if (errno == Interrupted)
+                continue;
+            if (errno == NoEntry && !create)
+                return null;
+            if (errno == FileExists && exclusive)
+                return null;
+            throw new JournalException(error, $"Cannot open '{path}': {Describe(errno)}.", new Win32Exception(errno));
+        }
+    }
+
+    public long Length => RandomAccess.GetLength(_handle);
+
+    /// <summary>Whether the file still has a name: a repair may have deleted it under this handle.</summary>
+    public bool IsLinked
+    {
+        get
+        {
+            Span<byte> status = stackalloc byte[256];
+            if (Statx(_handle, "\0"u8, EmptyPath, 4 /* STATX_NLINK */, status) != 0)
+                return true;
+            return BitConverter.ToUInt32(status[16..]) != 0;
+        }
+    }
+
+    /// <summary>Waits for the exclusive lock of the whole file and holds it until the result is disposed.</summary>
+    public Held Lock()
+    {
+        SetLock(WriteLock);
+        return new(this);
+    }
+
+    /// <returns>Bytes read: fewer than asked for only at the end of the file.</returns>
+    public int Read(Span<byte> buffer, long offset)
+    {
+        var done = 0;
+        while (done < buffer.Length)
+        {
+            var count = RandomAccess.Read(_handle, buffer[done..], offset + done);
+            if (count == 0)
+                break;
+            done += count;
+        }
+        return done;
+    }
+
+    /// <summary>Writes all of <paramref name="data"/>: one call of the system unless it takes less.</summary>
+    public void Write(ReadOnlySpan<byte> data, long offset) => RandomAccess.Write(_handle, data, offset);
+
+    public void Truncate(long length) => RandomAccess.SetLength(_handle, length);
+
+    public void Sync() => RandomAccess.FlushToDisk(_handle);
+
+    public void Dispose() => _handle.Dispose();
+
+    /// <summary>Makes names that were added to or removed from a directory durable (fsync(2): the file's own sync does not).</summary>
+    public static void SyncDirectory(string path)
+    {
+        using var handle = OpenFile(path, 0x10000 /* O_DIRECTORY */ | CloseOnExec, 0);
+        if (handle.IsInvalid || SyncHandle(handle) != 0)
+            throw new JournalException(JournalError.SegmentWrite, $"Cannot sync the directory '{path}': {Describe(Marshal.GetLastPInvokeError())}.");
+    }
+
+    private void SetLock(short type)
+    {
+        var request = new FileLock { Type = type };
+        while (FileControl(_handle, OfdSetLockWait, ref request) != 0)
+        {
+            var errno = Marshal.GetLastPInvokeError();
+            if (errno != Interrupted)
+                throw new JournalException(JournalError.Lock, $"Cannot lock '{Path}': {Describe(errno)}.", new Win32Exception(errno));
+        }
+    }
+
+    private static string Describe(int errno) => Marshal.GetPInvokeErrorMessage(errno);
+
+    /// <summary>The lock of a file while it is held.</summary>
+    public readonly struct Held(JournalFile file) : IDisposable
+    {
+        public void Dispose() => file.SetLock(Unlock);
+    }
+
+    /// <summary>struct flock of 64-bit Linux: start 0 and length 0 mean the whole file, however long it grows.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 32)]
+    private struct FileLock
+    {
+        [FieldOffset(0)]
+        public short Type;
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle OpenFile(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int FileControl(SafeFileHandle file, int command, ref FileLock argument);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int SyncHandle(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
+    private static partial int Statx(SafeFileHandle directory, ReadOnlySpan<byte> path, int flags, uint mask, Span<byte> buffer);
+}
