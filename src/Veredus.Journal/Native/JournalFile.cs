@@ -50,7 +50,15 @@ internal sealed partial class JournalFile : IDisposable
         }
     }
 
-    public long Length => RandomAccess.GetLength(_handle);
+    /// <summary>Octets now: asked of the system each time, because other processes append. The file's own position is not used otherwise.</summary>
+    public long Length
+    {
+        get
+        {
+            var length = Seek(_handle, 0, 2 /* SEEK_END */);
+            return length >= 0 ? length : throw new IOException($"Cannot get the length of '{Path}': {Describe(Marshal.GetLastPInvokeError())}.");
+        }
+    }
 
     /// <summary>Whether the file still has a name: a repair may have deleted it under this handle.</summary>
     public bool IsLinked
@@ -77,16 +85,31 @@ internal sealed partial class JournalFile : IDisposable
         var done = 0;
         while (done < buffer.Length)
         {
-            var count = RandomAccess.Read(_handle, buffer[done..], offset + done);
+            var count = ReadAt(_handle, buffer[done..], buffer.Length - done, offset + done);
             if (count == 0)
                 break;
-            done += count;
+            if (count > 0)
+                done += (int)count;
+            else if (Marshal.GetLastPInvokeError() is var errno and not Interrupted)
+                throw new JournalException(JournalError.SegmentRead, $"Cannot read '{Path}' at {offset + done}: {Describe(errno)}.", new Win32Exception(errno));
         }
         return done;
     }
 
     /// <summary>Writes all of <paramref name="data"/>: one call of the system unless it takes less.</summary>
-    public void Write(ReadOnlySpan<byte> data, long offset) => RandomAccess.Write(_handle, data, offset);
+    /// <exception cref="JournalException">The system refused; a part may have been written.</exception>
+    public void Write(ReadOnlySpan<byte> data, long offset)
+    {
+        var done = 0;
+        while (done < data.Length)
+        {
+            var count = WriteAt(_handle, data[done..], data.Length - done, offset + done);
+            if (count >= 0)
+                done += (int)count;
+            else if (Marshal.GetLastPInvokeError() is var errno and not Interrupted)
+                throw new JournalException(JournalError.SegmentWrite, $"Cannot write '{Path}' at {offset + done}: {Describe(errno)}.", new Win32Exception(errno));
+        }
+    }
 
     public void Truncate(long length) => RandomAccess.SetLength(_handle, length);
 
@@ -134,6 +157,15 @@ internal sealed partial class JournalFile : IDisposable
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int FileControl(SafeFileHandle file, int command, ref FileLock argument);
+
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    private static partial long Seek(SafeFileHandle file, long offset, int whence);
+
+    [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
+    private static partial nint ReadAt(SafeFileHandle file, Span<byte> buffer, nint count, long offset);
+
+    [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
+    private static partial nint WriteAt(SafeFileHandle file, ReadOnlySpan<byte> buffer, nint count, long offset);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int SyncHandle(SafeFileHandle file);
