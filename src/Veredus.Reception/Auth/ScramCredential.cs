@@ -41,6 +41,10 @@ public sealed class ScramCredential
         return new(iterations, salt, SHA256.HashData(clientKey), HMACSHA256.HashData(salted, "Server Key"u8));
     }
 
+    /// <summary>Whether this is the credential of the password: for PLAIN against a SCRAM store. Takes the same time whatever differs.</summary>
+    public bool Matches(string password) =>
+        CryptographicOperations.FixedTimeEquals(Derive(password, Salt, Iterations).StoredKey, StoredKey);
+
     /// <summary>
     /// The credential of a user that does not exist: its salt is always the same for a name, so that asking twice tells nothing (RFC 5802 §9).
     /// </summary>
