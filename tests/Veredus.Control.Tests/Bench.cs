@@ -71,14 +71,16 @@ internal sealed class Bench : IAsyncDisposable
         ControlClient.ConnectAsync(Endpoint, new() { Password = _ => password }, CancellationToken.None);
 
     /// <summary>Says lines over a bare socket and gives what comes back until the server closes.</summary>
-    public async Task<string> TalkAsync(string lines, bool thenClose = true)
+    public Task<string> TalkAsync(string lines, bool thenClose = true) => TalkAsync(Encoding.UTF8.GetBytes(lines), thenClose);
+
+    public async Task<string> TalkAsync(byte[] lines, bool thenClose = true)
     {
         using var socket = new Socket(Port == 0 ? AddressFamily.Unix : AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(Port == 0 ? new UnixDomainSocketEndPoint(Path) : new IPEndPoint(IPAddress.Loopback, Port));
-        await socket.SendAsync(Encoding.UTF8.GetBytes(lines));
+        using var stream = new NetworkStream(socket);
+        await stream.WriteAsync(lines);
         if (thenClose)
             socket.Shutdown(SocketShutdown.Send);
-        using var stream = new NetworkStream(socket);
         using var reader = new StreamReader(stream);
         return await reader.ReadToEndAsync();
     }

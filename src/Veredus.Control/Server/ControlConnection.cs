@@ -59,7 +59,7 @@ internal sealed class ControlConnection : IAsyncDisposable
                     return;
                 case LineResult.TooLong:
                     await AnswerAsync(ControlAnswer.Error(ControlErrors.Syntax, $"a line has at most {LineInput.MaxBytes} octets"), stopping);
-                    return;
+                    break;
                 case LineResult.NotText:
                     await AnswerAsync(ControlAnswer.Error(ControlErrors.Syntax, "a line has to be UTF-8"), stopping);
                     break;

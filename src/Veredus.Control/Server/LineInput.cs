@@ -22,6 +22,7 @@ internal static class LineInput
 
     public static async ValueTask<(LineResult Result, string Line)> ReadLineAsync(PipeReader input, CancellationToken cancellationToken)
     {
+        var tooLong = false;
         while (true)
         {
             var read = await input.ReadAsync(cancellationToken);
@@ -29,16 +30,16 @@ internal static class LineInput
             if (buffer.PositionOf((byte)'\n') is { } end)
             {
                 var line = buffer.Slice(0, end);
-                var result = line.Length > MaxBytes ? (LineResult.TooLong, "") : Decode(line);
+                var result = tooLong || line.Length > MaxBytes ? (LineResult.TooLong, "") : Decode(line);
                 input.AdvanceTo(buffer.GetPosition(1, end));
                 return result;
             }
-            if (buffer.Length > MaxBytes)
-            {
+            // The rest of a line that is too long is dropped as it comes, so that the client can still read the answer.
+            tooLong |= buffer.Length > MaxBytes;
+            if (tooLong)
                 input.AdvanceTo(buffer.End);
-                return (LineResult.TooLong, "");
-            }
-            input.AdvanceTo(buffer.Start, buffer.End);
+            else
+                input.AdvanceTo(buffer.Start, buffer.End);
             if (read.IsCompleted || read.IsCanceled)
                 return (LineResult.Closed, "");
         }
