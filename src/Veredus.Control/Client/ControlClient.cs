@@ -57,6 +57,7 @@ public sealed class ControlClient : IAsyncDisposable
                 ControlException => exception,
                 OperationCanceledException when !cancellationToken.IsCancellationRequested => new ControlException(0, $"{endpoint}: no answer within {options.ConnectTimeout.TotalSeconds:0} s"),
                 System.Security.Authentication.AuthenticationException => new ControlException(0, $"{endpoint}: {exception.Message}", exception),
+                SocketException { SocketErrorCode: SocketError.AddressNotAvailable } when endpoint.Path is not null => new ControlException(0, $"{endpoint}: there is no such socket", exception),
                 SocketException or IOException => new ControlException(0, $"{endpoint}: {exception.Message}", exception),
                 _ => exception,
             };

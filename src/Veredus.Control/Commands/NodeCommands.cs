@@ -28,6 +28,7 @@ public sealed class NodeCommands(
             QueueCommands.Answer(call, QueueCommands.List<string>([.. authorization()?.Roles ?? []]), list => list.Items)) { HasJson = true },
         new("tls show cache", "", "TLS contexts in use", (call, _) => QueueCommands.Answer(call, QueueCommands.List(node.TlsContexts()), Text)) { HasJson = true },
         new("tls flush cache", "", "re-reads certificates", (_, _) => new(ControlAnswer.Ok($"{node.FlushTlsCache()} TLS contexts dropped."))),
+        new("note", "TEXT", "leaves a remark (level NOTICE), e.g. why something is done; 'paniclog' shows it", Note),
         new("reopen logs", "", "closes and opens all logs, for rotation", Reopen),
         new("spool import", "PATH [concurrency] [suppress_trace_headers]", "takes another spool over", Import),
         new("spool import_poll", "PATH", "how far an import is", Poll) { HasJson = true },
@@ -83,6 +84,14 @@ public sealed class NodeCommands(
         var user = call.Session.User;
         return QueueCommands.Answer(call, new Identity(user, authorization()?.RolesOf(user) ?? []),
             identity => [$"User: {identity.User}", $"Roles: {string.Join(' ', identity.Roles)}".TrimEnd()]);
+    }
+
+    private ValueTask<ControlAnswer> Note(ControlCall call, CancellationToken cancellationToken)
+    {
+        if (call.Arguments.Count == 0)
+            return new(ControlAnswer.Usage(call.Command));
+        logs?.Panic(PanicLevel.Notice, PanicSubsystems.Start, "note", $"{call.Session.User}: {string.Join(' ', call.Arguments)}");
+        return new(ControlAnswer.Ok("noted"));
     }
 
     private ValueTask<ControlAnswer> Reopen(ControlCall call, CancellationToken cancellationToken)

@@ -1,0 +1,228 @@
+using System.CommandLine;
+using Veredus.Control;
+using Veredus.Output;
+
+namespace Veredus.CommandLine;
+
+/// <summary>What the commands work with: streams, environment, clock. Tests give their own.</summary>
+internal sealed record CliHost
+{
+    public required TextWriter Out { get; init; }
+    public required TextWriter Error { get; init; }
+    public required TextReader In { get; init; }
+    public bool IsOutTerminal { get; init; }
+    public bool IsErrorTerminal { get; init; }
+    public bool IsInTerminal { get; init; }
+    public int Width { get; init; } = 100;
+    public Func<string, string?> Environment { get; init; } = _ => null;
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+    /// <summary>The name this process was called by; decides between the tool's exit codes and the console's.</summary>
+    public string CalledAs { get; init; } = "veredus";
+
+    public static CliHost System()
+    {
+        var width = 100;
+        try
+        {
+            width = global::System.Console.IsOutputRedirected ? width : Math.Max(40, global::System.Console.WindowWidth);
+        }
+        catch (IOException)
+        {
+            // A terminal that does not tell its size.
+        }
+        return new()
+        {
+            Out = global::System.Console.Out,
+            Error = global::System.Console.Error,
+            In = global::System.Console.In,
+            IsOutTerminal = !global::System.Console.IsOutputRedirected,
+            IsErrorTerminal = !global::System.Console.IsErrorRedirected,
+            IsInTerminal = !global::System.Console.IsInputRedirected,
+            Width = width,
+            Environment = global::System.Environment.GetEnvironmentVariable,
+            CalledAs = Personality.CalledAs(),
+        };
+    }
+}
+
+/// <summary>One call of the tool: the parsed options that all commands share, and the way to the node.</summary>
+internal sealed class Call
+{
+    public Call(CliHost host, ParseResult parse)
+    {
+        (Host, Parse) = (host, parse);
+        IsJson = parse.GetValue(GlobalOptions.Json);
+        var color = parse.GetValue(GlobalOptions.Color) ?? "auto";
+        Out = new(host.Out, host.IsOutTerminal, !IsJson && Screen.WantsColor(color, host.IsOutTerminal, host.Environment), host.IsOutTerminal ? host.Width : int.MaxValue);
+        Error = new(host.Error, host.IsErrorTerminal, Screen.WantsColor(color, host.IsErrorTerminal, host.Environment), host.Width);
+    }
+
+    public CliHost Host { get; }
+
+    public ParseResult Parse { get; }
+
+    public bool IsJson { get; }
+
+    public Screen Out { get; }
+
+    public Screen Error { get; }
+
+    public DateTimeOffset Now => Host.Time.GetUtcNow();
+
+    /// <summary>The local node's control socket.</summary>
+    public ControlEndpoint Endpoint => Parse.GetValue(GlobalOptions.Socket) is { Length: > 0 } socket ? EndpointOf(socket)
+        : Host.Environment("VEREDUS_CONTROL") is { Length: > 0 } path ? ControlEndpoint.Unix(path) : ControlEndpoint.Unix(ControlEndpoint.DefaultPath);
+
+    public static ControlEndpoint EndpointOf(string text) => ControlEndpoint.TryParse(text, out var endpoint, out var error)
+        ? endpoint : throw new CliException(ExitCodes.Usage, error);
+
+    /// <summary>Connects to the node.</summary>
+    /// <exception cref="CliException">Exit code 5 or 4, with what to do.</exception>
+    public async Task<ControlClient> ConnectAsync(CancellationToken cancellationToken, ControlEndpoint? endpoint = null, ControlClientOptions? options = null)
+    {
+        try
+        {
+            return await ControlClient.ConnectAsync(endpoint ?? Endpoint, options ?? new(), cancellationToken);
+        }
+        catch (ControlException exception)
+        {
+            throw exception.Code is ControlErrors.AuthenticationNeeded or ControlErrors.NotAuthorized
+                ? new CliException(ExitCodes.NotAllowed, exception.Message)
+                : new CliException(ExitCodes.Unreachable, exception.Message,
+                    "Is the node running ('systemctl status veredus-node')? Another place: --socket, or VEREDUS_CONTROL. The socket is open to the group 'veredus'.");
+        }
+    }
+
+    /// <summary>Asks the node once; a refusal becomes the exit code that belongs to it.</summary>
+    public async Task<ControlReply> AskAsync(ControlClient client, string command, CancellationToken cancellationToken)
+    {
+        ControlReply reply;
+        try
+        {
+            reply = await client.SendAsync(command, cancellationToken);
+        }
+        catch (ControlException exception)
+        {
+            throw new CliException(ExitCodes.Unreachable, exception.Message);
+        }
+        if (!reply.IsOk)
+        {
+            foreach (var line in reply.Lines)
+                Error.Line(line);
+            throw new CliException(ExitCodes.Of(reply.Code), reply.Text);
+        }
+        return reply;
+    }
+
+    /// <summary>Prints a JSON document in its envelope.</summary>
+    public void Json(string schema, string node, string data) => Host.Out.WriteLine(Envelope.Wrap(schema, Now, node, data));
+
+    /// <summary>Asks for a "y" (tier 2).</summary>
+    public void Confirm(string question, bool yes)
+    {
+        if (yes)
+            return;
+        if (!Host.IsInTerminal || !Host.IsErrorTerminal)
+            throw new CliException(ExitCodes.NotConfirmed, "This needs a confirmation, and nobody is there to ask.", "Add --yes.");
+        Error.Write($"{question} [y/N] ", Tone.Strong);
+        if (Host.In.ReadLine()?.Trim() is not ("y" or "Y" or "yes"))
+            throw new CliException(ExitCodes.NotConfirmed, "Not confirmed; nothing was changed.");
+    }
+
+    /// <summary>Asks for the number that the plan states (tier 3).</summary>
+    public void ConfirmNumber(string deed, string expected, bool yes, string? expect)
+    {
+        if (yes && expect is not null)
+        {
+            if (expect != expected)
+                throw new CliException(ExitCodes.Conflict, $"The plan says {expected}, --expect says {expect}; nothing was changed.", "Look at the plan again.");
+            return;
+        }
+        if (!Host.IsInTerminal || !Host.IsErrorTerminal || yes)
+            throw new CliException(ExitCodes.NotConfirmed, $"This can't be undone and needs --yes --expect {expected}; nothing was changed.");
+        Error.Write($"Type {expected} to {deed}: ", Tone.Strong);
+        if (Host.In.ReadLine()?.Trim() != expected)
+            throw new CliException(ExitCodes.NotConfirmed, "Not confirmed; nothing was changed.");
+    }
+}
+
+/// <summary>Parses, runs, and turns every end into an exit code.</summary>
+internal static class Cli
+{
+    public static async Task<int> RunAsync(CliHost host, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        var translated = Personality.Translate(host.CalledAs, arguments);
+        var asConsole = Personality.IsConsole(host.CalledAs) || (arguments.Count > 1 && arguments[0] == "as" && Personality.IsConsole(arguments[1]));
+        var exitCode = translated is null
+            ? Fail(host, false, new(ExitCodes.Usage, $"'{arguments[1]}' is not a program that veredus can be called as.", $"Known: {string.Join(' ', Personality.Links.Keys)}"))
+            : await InvokeAsync(host, translated, cancellationToken);
+        return asConsole ? ExitCodes.ForConsole(exitCode) : exitCode;
+    }
+
+    private static async Task<int> InvokeAsync(CliHost host, string[] arguments, CancellationToken cancellationToken)
+    {
+        if (arguments.Length == 0)
+            arguments = ["--help"];
+        var root = CommandTree.Build(host);
+        // Words such as @example.com are addresses, not files with further words.
+        var parse = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        var isJson = arguments.Contains("--json");
+        if (parse.Errors.Count > 0)
+        {
+            var errors = parse.Errors.Select(error => error.Message).Distinct().ToList();
+            // "A command is missing" says nothing beside the word that is none.
+            var error = string.Join(' ', errors.Count > 1 ? errors.Where(message => !message.StartsWith("Required command", StringComparison.Ordinal)) : errors);
+            return Fail(host, isJson, new(ExitCodes.Usage, error, $"{Suggestion(parse)}See: {CommandTree.PathOf(parse.CommandResult.Command)} --help"));
+        }
+        CommandTree.ShowExamples(parse.CommandResult.Command);
+        try
+        {
+            return await parse.InvokeAsync(new() { Output = host.Out, Error = host.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, cancellationToken);
+        }
+        catch (CliException exception)
+        {
+            return Fail(host, isJson, exception);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return ExitCodes.Interrupted;
+        }
+    }
+
+    private static int Fail(CliHost host, bool isJson, CliException exception)
+    {
+        if (isJson)
+        {
+            host.Error.WriteLine(Envelope.Error(host.Time.GetUtcNow(), exception.ExitCode, exception.Message, exception.Hint));
+            return exception.ExitCode;
+        }
+        var screen = new Screen(host.Error, host.IsErrorTerminal, Screen.WantsColor("auto", host.IsErrorTerminal, host.Environment), host.Width);
+        screen.Line($"x  {exception.Message}", Tone.Bad);
+        if (exception.Hint.Length > 0)
+            screen.Line($"   {exception.Hint}");
+        return exception.ExitCode;
+    }
+
+    private static string Suggestion(ParseResult parse)
+    {
+        if (parse.UnmatchedTokens is not [var word, ..])
+            return "";
+        var known = parse.CommandResult.Command.Subcommands.Where(command => !command.Hidden).Select(command => command.Name)
+            .Concat(parse.CommandResult.Command.Options.Select(option => option.Name));
+        var near = known.OrderBy(name => Distance(name, word)).FirstOrDefault(name => Distance(name, word) <= 2);
+        return near is null ? "" : $"Did you mean \"{near}\"? ";
+    }
+
+    private static int Distance(string left, string right)
+    {
+        var row = Enumerable.Range(0, right.Length + 1).ToArray();
+        for (var i = 1; i <= left.Length; i++)
+        {
+            var diagonal = row[0];
+            row[0] = i;
+            for (var j = 1; j <= right.Length; j++)
+                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (left[i - 1] == right[j - 1] ? 0 : 1)));
+        }
+        return row[right.Length];
+    }
+}

@@ -1,0 +1,117 @@
+using System.CommandLine;
+using Veredus.CommandLine;
+using Veredus.Control;
+using Veredus.Terminal;
+
+namespace Veredus.Commands;
+
+/// <summary>The node's own commands, one by one or in a conversation (cli.md 8).</summary>
+internal static class ConsoleCommand
+{
+    private static readonly Argument<string[]> Words = new("[ENDPOINT] COMMAND")
+    {
+        Description = "Endpoint (socket path, host:port, [ip6]:port, user@host:port) and a command; without a command lines are read",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    private static readonly Option<bool> PasswordStdin = new("--password-stdin") { Description = "The first line of standard input is the password" };
+    private static readonly Option<string?> Ca = new("--ca") { Description = "PEM file with the authority of the server's certificate", HelpName = "FILE" };
+    private static readonly Option<string?> Fingerprint = new("--fingerprint") { Description = "SHA-256 of the server's certificate instead", HelpName = "HEX" };
+    private static readonly Option<bool> KeepGoing = new("--keep-going") { Description = "Batch: go on after a command that failed" };
+
+    public static Command Build(CliHost host)
+    {
+        var command = CommandTree.Leaf(host, "console", "Asks the node; 'help' lists what",
+            ["veredus console", "veredus console mailq -l 5", "veredus console ops@mta02.example.org:2025 summary"],
+            RunAsync, PasswordStdin, Ca, Fingerprint, KeepGoing, Words);
+        // The node's commands have options of their own (mailq -l 5): they are not ours to understand.
+        command.TreatUnmatchedTokensAsErrors = false;
+        return command;
+    }
+
+    private static async Task<int> RunAsync(Call call, CancellationToken cancellationToken)
+    {
+        var words = Words_(call);
+        var endpoint = call.Endpoint;
+        if (words.Count > 0 && ControlEndpoint.Looks(words[0]))
+        {
+            endpoint = Call.EndpointOf(words[0]);
+            words = [.. words.Skip(1)];
+        }
+        var interactive = words.Count == 0 && call.Host.IsInTerminal && call.Host.IsOutTerminal && !call.IsJson;
+        var given = call.Parse.GetValue(PasswordStdin) ? await call.Host.In.ReadLineAsync(cancellationToken) : null;
+        var options = new ControlClientOptions
+        {
+            CaFile = call.Parse.GetValue(Ca),
+            Fingerprint = call.Parse.GetValue(Fingerprint),
+            Password = user => given ?? (call.Host.IsInTerminal ? Secret.Ask($"Password of {user}: ", call.Error) : null),
+        };
+        await using var client = await call.ConnectAsync(cancellationToken, endpoint, options);
+        if (interactive)
+        {
+            using var session = new ConsoleSession(call, client, endpoint);
+            return await session.RunAsync(cancellationToken);
+        }
+        return await BatchAsync(call, client, words, cancellationToken);
+    }
+
+    // What stands behind the first word that is no option of ours, as it was typed.
+    private static IReadOnlyList<string> Words_(Call call) => [.. call.Parse.GetValue(Words) ?? [], .. call.Parse.UnmatchedTokens];
+
+    private static async Task<int> BatchAsync(Call call, ControlClient client, IReadOnlyList<string> words, CancellationToken cancellationToken)
+    {
+        if (words.Count > 0)
+            return await RunOneAsync(call, client, Line(words), cancellationToken);
+        var worst = ExitCodes.Done;
+        var pending = "";
+        while (await call.Host.In.ReadLineAsync(cancellationToken) is { } line)
+        {
+            if (line.EndsWith('\\'))
+            {
+                pending += line[..^1];
+                continue;
+            }
+            line = (pending + line).Trim();
+            pending = "";
+            if (line.Length == 0 || line.StartsWith('#'))
+                continue;
+            if (line is "quit" or "exit")
+                break;
+            var exitCode = await RunOneAsync(call, client, line, cancellationToken);
+            worst = Math.Max(worst, exitCode);
+            if (exitCode != ExitCodes.Done && !call.Parse.GetValue(KeepGoing))
+                break;
+        }
+        return worst;
+    }
+
+    /// <summary>One word is a whole command as it stands; several are quoted where they need it.</summary>
+    private static string Line(IReadOnlyList<string> words) => words.Count == 1 ? words[0]
+        : string.Join(' ', words.Select(word => word is "(" or ")" or "=" ? word : CommandWords.Quote(word)));
+
+    /// <summary>Gives a command and prints its answer as it comes.</summary>
+    public static async Task<int> RunOneAsync(Call call, ControlClient client, string line, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (code, text) = await client.BeginAsync(call.IsJson && !line.StartsWith("json ", StringComparison.OrdinalIgnoreCase) ? "json " + line : line, cancellationToken);
+            var screen = code == 0 ? call.Out : call.Error;
+            if (code == 0 && text.Length > 0)
+                call.Out.Line(text);
+            await foreach (var body in client.BodyAsync(cancellationToken))
+            {
+                if (screen.IsTerminal || code != 0)
+                    screen.Line(body);
+                else
+                    screen.Writer.WriteLine(body);
+            }
+            if (code != 0)
+                call.Error.Line(text, Output.Tone.Bad);
+            return ExitCodes.Of(code);
+        }
+        catch (ControlException exception)
+        {
+            throw new CliException(ExitCodes.Unreachable, exception.Message);
+        }
+    }
+}

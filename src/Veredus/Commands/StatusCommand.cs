@@ -1,0 +1,94 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Veredus.CommandLine;
+using Veredus.Control.Commands;
+using Veredus.Output;
+
+namespace Veredus.Commands;
+
+/// <summary>How the node does, in a few lines.</summary>
+internal static class StatusCommand
+{
+    private static readonly Option<bool> Check = new("--check") { Description = "The exit code tells the worst: 0, 10 (WARN) or 11 (ERROR)" };
+    private static readonly Option<bool> Node = new("--node") { Description = "From one node's view; the only view without a manager" };
+
+    public static Command Build(CliHost host) => CommandTree.Leaf(host, "status", "How the node does, in a few lines",
+        ["veredus status", "veredus status --check --json"], RunAsync, Check, Node);
+
+    /// <summary>What is wrong, as the status line, <c>check</c> and monitoring see it.</summary>
+    public sealed record Problem(string Severity, string Code, string Text);
+
+    public sealed record Snapshot(string Node, string Version, NodeSummary Summary, IReadOnlyList<PanicLine> Panics, QueueLine? Longest)
+    {
+        /// <summary>Paniclog entries of the last hour.</summary>
+        public IReadOnlyList<Problem> Problems(DateTimeOffset now)
+        {
+            var since = now.ToUnixTimeSeconds() - 3600;
+            return [.. Panics.Where(entry => entry.Time >= since && entry.Level is "critical" or "error").OrderBy(entry => entry.Level, StringComparer.Ordinal)
+                .ThenByDescending(entry => entry.Time).DistinctBy(entry => entry.Text)
+                .Select(entry => new Problem(entry.Level == "critical" ? "ERROR" : "WARN", "NODE_PANICLOG", entry.Text))];
+        }
+    }
+
+    /// <summary>Asks the node for all that a status needs.</summary>
+    public static async Task<Snapshot> AskAsync(Call call, CancellationToken cancellationToken)
+    {
+        await using var client = await call.ConnectAsync(cancellationToken);
+        var summary = Read<NodeSummary>((await call.AskAsync(client, "json summary", cancellationToken)).Body);
+        var panics = Read<Listing<PanicLine>>((await call.AskAsync(client, "json paniclog", cancellationToken)).Body);
+        var queues = Read<Listing<QueueLine>>((await call.AskAsync(client, "json mailq -l 1", cancellationToken)).Body);
+        return new(client.HostName, client.Version, summary, panics.Items, queues.Items.Count > 0 ? queues.Items[0] : null);
+    }
+
+    public static T Read<T>(string json)
+    {
+        try
+        {
+            return (T)JsonSerializer.Deserialize(json, ConsoleJson.Default.GetTypeInfo(typeof(T))!)!;
+        }
+        catch (JsonException exception)
+        {
+            throw new CliException(ExitCodes.Failed, $"The node's answer can't be read: {exception.Message}", "Are the node and this program of one version ('veredus version', 'version' in the console)?");
+        }
+    }
+
+    private static async Task<int> RunAsync(Call call, CancellationToken cancellationToken)
+    {
+        var snapshot = await AskAsync(call, cancellationToken);
+        var problems = snapshot.Problems(call.Now);
+        var worst = problems.Any(problem => problem.Severity == "ERROR") ? "ERROR" : problems.Count > 0 ? "WARN" : "OK";
+        if (call.IsJson)
+        {
+            call.Json("veredus.status/1", snapshot.Node, StatusJson.Serialize(new StatusData(snapshot.Node, snapshot.Version, worst, snapshot.Summary, problems)));
+        }
+        else
+        {
+            Print(call, snapshot, problems, worst);
+        }
+        return !call.Parse.GetValue(Check) ? ExitCodes.Done : worst switch { "ERROR" => ExitCodes.Error, "WARN" => ExitCodes.Warning, _ => ExitCodes.Done };
+    }
+
+    private static void Print(Call call, Snapshot snapshot, IReadOnlyList<Problem> problems, string worst)
+    {
+        var (summary, screen) = (snapshot.Summary, call.Out);
+        var tone = worst switch { "ERROR" => Tone.Bad, "WARN" => Tone.Warning, _ => Tone.Good };
+        var count = problems.Count == 0 ? "" : $"  {problems.Count} {(problems.Count == 1 ? "problem" : "problems")}";
+        screen.Write($"{"node",-10}{snapshot.Node,-15}");
+        screen.Write(worst, tone);
+        screen.Line($"{count,-24}as of {call.Now.UtcDateTime.ToString("HH:mm:ss'Z'", CultureInfo.InvariantCulture)} from {call.Endpoint}");
+        screen.Line($"{"version",-10}{snapshot.Version,-15}up {Human.Age(TimeSpan.FromSeconds(summary.UptimeSeconds))}");
+        var longest = snapshot.Longest is { } queue
+            ? $"; longest {queue.Binding}/{queue.Domain} {Human.Count(queue.Active + queue.Delayed)}" : "";
+        screen.Line($"{"queues",-10}{Human.Count(summary.TotalQueueSize),-15}{Human.Count(summary.ActiveQueueSize)} active, {Human.Count(summary.DelayedQueueSize)} delayed{longest}");
+        screen.Line($"{"rates",-10}{"in " + Human.Rate(summary.ReceptionRate),-15}out {Human.Rate(summary.DeliveryRate)} (mean since the counters were reset {Human.Age(TimeSpan.FromSeconds(summary.StatisticsSeconds))} ago)");
+        screen.Line($"{"sessions",-10}{"in " + Human.Count(summary.InboundConcurrency),-15}out {Human.Count(summary.OutboundConcurrency)}");
+        screen.Line($"{"mail",-10}{"received " + Human.Count(summary.ReceivedMessages),-15} delivered {Human.Count(summary.DeliveredMessages)}, failed {Human.Count(summary.FailedMessages)}, rejected {Human.Count(summary.RejectedMessages)}");
+        if (problems.Count == 0)
+            return;
+        screen.Line();
+        foreach (var problem in problems.Take(10))
+            screen.Line($"{problem.Severity,-5} {problem.Code}  {problem.Text.ReplaceLineEndings(" ")}", problem.Severity == "ERROR" ? Tone.Bad : Tone.Warning);
+        screen.Line("next: veredus console paniclog");
+    }
+}

@@ -1,0 +1,19 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Veredus.Control.Commands;
+
+namespace Veredus.Commands;
+
+internal sealed record StatusData(string Node, string Version, string Severity, NodeSummary Summary, IReadOnlyList<StatusCommand.Problem> Problems);
+
+internal sealed record DoctorData(IReadOnlyList<DoctorCommand.Finding> Findings);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(StatusData))]
+[JsonSerializable(typeof(DoctorData))]
+internal sealed partial class StatusJson : JsonSerializerContext
+{
+    public static string Serialize(StatusData data) => JsonSerializer.Serialize(data, Default.StatusData);
+
+    public static string Serialize(DoctorData data) => JsonSerializer.Serialize(data, Default.DoctorData);
+}

@@ -1,0 +1,20 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Veredus.CommandLine;
+
+// Text is UTF-8 whatever the locale says; a reader that closes the pipe early (head) is no error of ours.
+Console.OutputEncoding = new UTF8Encoding(false);
+using var stop = new CancellationTokenSource();
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
+{
+    context.Cancel = !stop.IsCancellationRequested;
+    stop.Cancel();
+});
+try
+{
+    return await Cli.RunAsync(CliHost.System(), args, stop.Token);
+}
+catch (IOException exception) when (exception.InnerException is System.Net.Sockets.SocketException or null && exception.HResult == 32)
+{
+    return 0;  // EPIPE
+}
