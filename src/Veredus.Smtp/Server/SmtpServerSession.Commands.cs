@@ -77,6 +77,8 @@ public sealed partial class SmtpServerSession
 
         if (command.Error is null && CommandOrder.Check(_phase, command.Verb, Options.RequireEhlo, _anyRcpt) is { } disorder)
         {
+            if (command.Verb is SmtpVerb.Data or SmtpVerb.Bdat)
+                State = SessionState.DataPhase;
             // What the client sends behind a refused DATA or BDAT is content, and must not be run as commands.
             if (command.Verb == SmtpVerb.Bdat && !await DropChunkAsync(command.ChunkSize))
                 return;
