@@ -111,4 +111,11 @@ public static class BusLimits
     public const int MaxBacklogBytes = 16 * 1024 * 1024;
     /// <summary>Entries in a group (corosync's list size).</summary>
     public const int MaxMembers = 128;
+
+    /// <summary>Ends a send that can only be a mistake of the caller.</summary>
+    internal static void Check(int messageBytes)
+    {
+        if (messageBytes is < 1 or > MaxMessageBytes)
+            throw new ArgumentOutOfRangeException(nameof(messageBytes), messageBytes, $"A message has 1 to {MaxMessageBytes} octets.");
+    }
 }
