@@ -54,9 +54,10 @@ public enum DeliveryNotice
 /// <summary>Hears what becomes of mail. Called from delivery's own threads, must not block or throw; nothing is waited for.</summary>
 public interface IDeliveryObserver
 {
+    /// <summary>Comes before the message leaves the spool.</summary>
     void Delivered(in DeliveredEvent delivered);
 
-    /// <summary>Comes before the message leaves the spool, or goes back to its queue.</summary>
+    /// <summary>Permanent: comes before the message leaves the spool. Transient: comes when it is back in its queue.</summary>
     void Failed(in FailedEvent failed);
 
     /// <summary>For the paniclog.</summary>

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Authentication;
 using Veredus.Smtp;
 
 namespace Veredus.Delivery;
@@ -27,13 +28,12 @@ public sealed record TlsPolicy(
     string CaFile = "",
     string CertificateFile = "",
     string KeyFile = "",
-    string Ciphers = "",
-    string Protocols = "")
+    SslProtocols Protocols = SslProtocols.Tls12 | SslProtocols.Tls13)
 {
     public static TlsPolicy Default { get; } = new();
 }
 
-/// <summary>All options of one (group, binding, routing domain) that delivery uses, resolved. A value: equal ones are kept once.</summary>
+/// <summary>All options of one (group, binding, routing domain) that delivery uses, resolved.</summary>
 /// <remarks>Names, meanings and defaults are those of <c>configuration.md</c> 13.6–13.9. 0 means "no limit" where that table says so.</remarks>
 public sealed record SendingPolicy
 {
@@ -132,6 +132,8 @@ public interface IPolicySource
     /// <summary>Another number whenever answers may differ from earlier ones.</summary>
     long Version { get; }
     NodePolicy Node { get; }
+
+    /// <returns>The same object for places with the same options: there may be a queue for each of a million domains.</returns>
     SendingPolicy Sending(string group, string binding, string domain);
 
     /// <summary><see langword="null"/>: nothing is set for this host.</summary>
@@ -139,6 +141,9 @@ public interface IPolicySource
 
     /// <summary>The <c>routes</c> of a domain; empty: ask the DNS.</summary>
     EquatableArray<RouteEntry> Routes(string domain);
+
+    /// <summary>Whether <c>gateway</c> is set anywhere.</summary>
+    bool HasGateways { get; }
 
     /// <summary>The <c>gateway</c> for mail to this recipient domain; empty: none.</summary>
     string Gateway(string group, string binding, string recipientDomain);

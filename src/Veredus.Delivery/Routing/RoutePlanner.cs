@@ -111,7 +111,7 @@ public static class RoutePlanner
                     AddHost(name, rank, preference, port, ttl);
                     return;
                 case DnsStatus.NxDomain:
-                    _failure ??= new(InternalReplies.DomainLookupFailed);
+                    _failure ??= new(DeliveryReplies.DomainLookupFailed);
                     return;
                 default:
                     _temporary = true;
@@ -123,18 +123,18 @@ public static class RoutePlanner
         {
             var usable = DropOwn(_hosts);
             if (_hosts.Count > 0 && usable.Count == 0)
-                return Fail(new(InternalReplies.RoutingLoop));
+                return Fail(new(DeliveryReplies.RoutingLoop));
             var allowed = usable.ConvertAll(host => host with { Addresses = [.. host.Addresses.Where(a => !Contains(request.Node.SkipHosts, a) && !Contains(request.Node.ProhibitedHosts, a))] });
             allowed.RemoveAll(host => host.Addresses.IsEmpty);
             if (allowed.Count > 0)
                 return new(request.Domain, [.. allowed.OrderBy(host => host.Rank)], _ttl);
             if (usable.Any(host => host.Addresses.Any(address => Contains(request.Node.ProhibitedHosts, address))))
-                return Fail(new(InternalReplies.ProhibitedAddress));
+                return Fail(new(DeliveryReplies.ProhibitedAddress));
             if (usable.Any(host => !host.Addresses.IsEmpty))
-                return Fail(new(InternalReplies.NoValidHosts(request.Domain, "every address is in skip_hosts")));
+                return Fail(new(DeliveryReplies.NoValidHosts(request.Domain, "every address is in skip_hosts")));
             if (_temporary)
-                return Fail(new(InternalReplies.DnsUnavailable, IsDns: true));
-            return Fail(_failure ?? new(InternalReplies.NoAddress));
+                return Fail(new(DeliveryReplies.DnsUnavailable, IsDns: true));
+            return Fail(_failure ?? new(DeliveryReplies.NoAddress));
         }
 
         private Route Fail(RouteFailure failure) => Route.Failed(request.Domain, failure, FailureTtlSeconds);
@@ -143,7 +143,7 @@ public static class RoutePlanner
         {
             if (answer.Mx is [{ Host: "", Preference: 0 }])
             {
-                _failure ??= new(InternalReplies.NullMx, DsnStatus: new(5, 1, 10));
+                _failure ??= new(DeliveryReplies.NullMx, DsnStatus: new(5, 1, 10));
                 return;
             }
             _ttl = Math.Min(_ttl, answer.TtlSeconds);
