@@ -18,11 +18,13 @@ public sealed class ConfigurationLoader(IConfigurationFiles files, SearchPath se
     /// <summary>The main file of a node: <c>veredus.conf</c>, else <c>ecelerity.conf</c> where no <c>veredus.conf</c> exists.</summary>
     public string? LocateNodeFile() => Locate("veredus.conf") ?? Locate("ecelerity.conf");
 
-    /// <summary>Reads <paramref name="mainFile"/> (a path, or a name for the search path). Never throws for what stands in files.</summary>
-    public LoadResult Load(string mainFile)
+    /// <summary>Reads a main file. Never throws for what stands in files.</summary>
+    /// <param name="mainFile">A path, or a name for the search path.</param>
+    /// <param name="checkResources">Whether files that options name (certificates and the like) must be there.</param>
+    public LoadResult Load(string mainFile, bool checkResources = false)
     {
         var run = new Run(files, searchPath);
-        return run.Load(mainFile);
+        return run.Load(mainFile, checkResources);
     }
 
     private sealed class Run(IConfigurationFiles files, SearchPath searchPath)
@@ -32,7 +34,7 @@ public sealed class ConfigurationLoader(IConfigurationFiles files, SearchPath se
         private readonly Dictionary<string, (string Path, bool ReadOnly, byte[] Hash, int Times)> _read = [];
         private TreeBuilder _builder = null!;
 
-        public LoadResult Load(string mainFile)
+        public LoadResult Load(string mainFile, bool checkResources)
         {
             var origin = new SourcePosition(mainFile, 0, 0);
             _builder = new(_diagnostics, Include);
@@ -45,8 +47,19 @@ public sealed class ConfigurationLoader(IConfigurationFiles files, SearchPath se
             if (root.Find(Options.LocalChangesFile) is Resolved<string?> { Value: { } local } setting)
                 ReadLocalChanges(local, setting.Position, root, path ?? mainFile);
             CrossChecks.Run(root, _diagnostics);
+            if (checkResources)
+                CheckResources(root);
             var loaded = _read.Values.Select(f => new LoadedFile(f.Path, f.ReadOnly || f.Times > 1, f.Hash)).ToList();
             return new(_diagnostics.HasErrors ? null : new ConfigurationSnapshot(root, loaded, path ?? mainFile), _diagnostics.Items);
+        }
+
+        private void CheckResources(ScopeNode root)
+        {
+            foreach (var setting in root.Walk().SelectMany(n => n.Settings))
+            {
+                if (setting.Option.TypeText == "file" && setting.Option.Status == OptionStatus.Active && setting is Resolved<string?> { Value: { } file } && files.Kind(file) != FileKind.File)
+                    _diagnostics.Error("CFG-0601", setting.Position, file, $"{setting.Option.DisplayName} names '{file}', which is no readable file.");
+            }
         }
 
         /// <summary>A file for local changes may not exist yet: it comes with the first change.</summary>
