@@ -278,5 +278,6 @@ public sealed class ConfigConsole(ConfigurationStore store)
     private static string Effective(Resolved resolved) => $"{resolved.Option.DisplayName} = {Value(resolved)}";
 
     private static string Value(Resolved resolved) => resolved.Raw is { } raw ? Masking.Show(resolved.Option, raw).Render("")
+        : resolved is Resolved<int> number ? number.Value.ToString(System.Globalization.CultureInfo.InvariantCulture)
         : resolved.Option.DefaultText.Length > 0 ? resolved.Option.DefaultText : "(not set)";
 }

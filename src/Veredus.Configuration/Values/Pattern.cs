@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Veredus.Configuration;
 
 /// <summary>
-/// A regular expression of an operator, run with bounded time: without backtracking where its constructs allow that,
-/// otherwise with a limit of 100 ms, after which it counts as not matching. Unanchored, culture-invariant.
+/// A regular expression of an operator, run with bounded time: without backtracking where its constructs allow that
+/// (linear in the input, so without a limit), otherwise with a limit of 100 ms, after which it counts as not matching. Unanchored, culture-invariant.
 /// </summary>
 public sealed class Pattern
 {
@@ -55,7 +55,7 @@ public sealed class Pattern
         var options = RegexOptions.CultureInvariant | (ignoreCase ? RegexOptions.IgnoreCase : RegexOptions.None);
         try
         {
-            pattern = new(text, new(text, options | RegexOptions.NonBacktracking, Limit));
+            pattern = new(text, new(text, options | RegexOptions.NonBacktracking));
         }
         catch (NotSupportedException)
         {
