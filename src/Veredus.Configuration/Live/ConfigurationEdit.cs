@@ -45,7 +45,8 @@ internal sealed record ConfigurationEdit(IReadOnlyList<ScopeStep> Path, Option? 
             diagnostics.Error(error.Code, Console, shown, $"{Option.DisplayName} can't be '{shown}'; expected {error.Expected}.");
             return false;
         }
-        scope.Set(setting);
+        if (!Option.IsWildcard)
+            scope.Set(setting);
         return true;
     }
 

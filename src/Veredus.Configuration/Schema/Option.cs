@@ -33,8 +33,8 @@ public abstract class Option
     public string TypeText => Facts.TypeText;
     /// <summary>The default as an operator would write it; empty when there is none.</summary>
     public string DefaultText => Facts.DefaultText;
-    /// <summary>Position in the schema; dense, from 0.</summary>
-    public int Index { get; internal set; }
+    /// <summary>Stands for many ignored names; nothing is kept of them.</summary>
+    internal bool IsWildcard => Name.EndsWith('*');
     internal int SendingSlot { get; set; } = -1;
     internal int InboundSlot { get; set; } = -1;
 
@@ -82,7 +82,7 @@ internal readonly record struct ValueError(string Code, string Expected);
 
 /// <summary>Columns of the schema that don't depend on the option's type.</summary>
 internal sealed record OptionFacts(
-    string Section, string Name, ScopeKinds Scopes, string TypeText, string DefaultText, string Summary,
+    int Order, string Section, string Name, ScopeKinds Scopes, string TypeText, string DefaultText, string Summary,
     OptionStatus Status, bool NonDynamic, bool Secret);
 
 /// <summary>Which search order of configuration.md section 6 a view follows.</summary>

@@ -4,7 +4,8 @@ using System.Security.Authentication;
 namespace Veredus.Configuration;
 
 /// <summary>Builds the rows of one part of the option table. Rows register themselves with <see cref="Registry"/>.</summary>
-internal sealed class OptionSection(string title)
+/// <param name="order">Place of the part in the table, whatever the order in which files are compiled.</param>
+internal sealed class OptionSection(int order, string title)
 {
     /// <summary>All options made so far, in the order of their declaration.</summary>
     public static List<Option> Registry { get; } = [];
@@ -15,10 +16,7 @@ internal sealed class OptionSection(string title)
     private Option<T> Add<T>(string name, ScopeKinds scopes, string type, string defaultText, T value, ValueReader<T> reader, string summary,
         OptionStatus status, bool nonDynamic = false, bool secret = false, Func<T>? hostDefault = null)
     {
-        var option = new Option<T>(new(title, name, scopes, type, defaultText, summary, status, nonDynamic, secret), value, hostDefault is null ? value : hostDefault(), reader)
-        {
-            Index = Registry.Count,
-        };
+        var option = new Option<T>(new(order, title, name, scopes, type, defaultText, summary, status, nonDynamic, secret), value, hostDefault is null ? value : hostDefault(), reader);
         Registry.Add(option);
         return option;
     }

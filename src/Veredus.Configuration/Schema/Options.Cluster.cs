@@ -4,7 +4,7 @@ namespace Veredus.Configuration;
 
 public static partial class Options
 {
-    private static readonly OptionSection Membership = new("Cluster");
+    private static readonly OptionSection Membership = new(13, "Cluster");
 
     public static readonly Option<string> ClusterGroup = Membership.TextOr("cluster_group", Cluster, "ec_cluster", "Bus group for membership, addresses and replication.", InCluster, nonDynamic: true);
     public static readonly Option<string> ControlGroup = Membership.TextOr("control_group", Cluster, "ec_console", "Bus group for console commands of managers.", InCluster);
@@ -22,7 +22,7 @@ public static partial class Options
     public static readonly Option<double> HeartbeatsPerSec = Membership.Number("heartbeats_per_sec", Cluster, 1, "Heartbeats through the bus.", 0.01, 100, InCluster);
     public static readonly Option<long> ClusterTcpBufferSize = Membership.Bytes("tcp_buffer_size", Cluster, 32768, "Socket buffer for message moves.", InCluster);
 
-    private static readonly OptionSection Duravip = new("DuraVIP");
+    private static readonly OptionSection Duravip = new(14, "DuraVIP");
 
     public static readonly Option<bool> ArpAllHosts = Duravip.Bool("arp_all_hosts", Cluster, true, "Announces a new address to the whole segment.", InCluster);
     public static readonly Option<int> DuravipBalanceSetSize = Duravip.Int("duravip_balance_set_size", Cluster, 1, "Moves that one balancing round may contain.", min: 1, max: 10240, status: InCluster);
@@ -45,7 +45,7 @@ public static partial class Options
     public static readonly Option<string?> TopologyInterface = Duravip.Name("interface", Topology, "Linux interface for addresses of this block.", InCluster);
     public static readonly Option<int> TopologyCidrmask = Duravip.Int("cidrmask", Topology, 32, "Prefix length of a plumbed address (128 for IPv6 unless set).", min: 0, max: 128, status: InCluster);
 
-    private static readonly OptionSection Replication = new("Replication");
+    private static readonly OptionSection Replication = new(15, "Replication");
 
     public static readonly Option<string?> ReplicateType = Replication.Name("type", Replicate, "Replication type; unset = name of the stanza.", InCluster);
     public static readonly Option<string?> ReplicateClass = Replication.Name("class", Replicate, "Real type when the name is free.", InCluster);
@@ -56,7 +56,7 @@ public static partial class Options
     public static readonly Option<int> ReplicateMaxSize = Replication.Int("max_size", Replicate, -1, "Entries of a replicated cache; -1 = no limit.", min: -1, status: InCluster);
     public static readonly Option<ReplicationScope> ReplicateScope = Replication.Word("scope", Replicate, "Who takes part.", InCluster, ("cluster", ReplicationScope.Cluster), ("subcluster", ReplicationScope.Subcluster));
 
-    private static readonly OptionSection Bus = new("Bus");
+    private static readonly OptionSection Bus = new(16, "Bus");
     private const ScopeKinds Msgc = MsgcServer | MsgcClient;
 
     public static readonly Option<ValueDictionary> BusPeers = Bus.Dictionary("peers", MsgcServer, "Members of the bus: [ name = \"address\" ... ], names in lower case.", InCluster);
@@ -70,7 +70,7 @@ public static partial class Options
     public static readonly Option<long> BusTcpbufSize = Bus.Bytes("tcpbuf_size", Msgc, 131072, "Socket buffer between nodes.", InCluster);
     public static readonly Option<HostAddress> BusBindAddress = Bus.Address("bind_address", MsgcClient, "Address of the bus link.", InCluster);
 
-    private static readonly OptionSection Managers = new("Manager");
+    private static readonly OptionSection Managers = new(17, "Manager");
 
     public static readonly Option<string> AggregatedLogfile = Managers.TextOr("logfile", Logs | LogsManager, "/var/log/eccluster/%Y/%m/%d/%{l}/%{s}/%{n}", "Path pattern of aggregated logs.", InCluster, type: "path");
     public static readonly Option<UnixFileMode> AggregatedFileMode = Managers.Mode("file_mode", Logs | LogsManager, "0640", "Mode of new files.", InCluster);

@@ -2,7 +2,7 @@ namespace Veredus.Configuration;
 
 public static partial class Options
 {
-    private static readonly OptionSection Listeners = new("Listeners");
+    private static readonly OptionSection Listeners = new(1, "Listeners");
 
     public static readonly Option<bool> Enable = Listeners.Bool("enable", E | C | W | X | L, true, "Switches a listener or one socket off without deleting it.");
     public static readonly Option<int> ListenBacklog = Listeners.Int("listen_backlog", E | C | W | X | L, 500, "Connections that wait to be accepted (listen(2)).", min: 1, max: 65535);
@@ -17,7 +17,7 @@ public static partial class Options
     public static readonly Option<string?> DuravipPreference = Listeners.Name("duravip_preference", L | B, "Node that shall own the address while it is healthy.", InCluster);
     public static readonly Option<string?> DuravipFollow = Listeners.Name("duravip_follow", L, "Binding (or its address) that this address follows.", InCluster);
 
-    private static readonly OptionSection Reception = new("SMTP reception");
+    private static readonly OptionSection Reception = new(2, "SMTP reception");
 
     public static readonly Option<string?> BannerHostname = Reception.HostName("banner_hostname", IN, "Name in the greeting and the EHLO reply; unset = hostname.");
     public static readonly Option<string?> StaticBanner = Reception.Other<string?>("static_banner", IN, "string", "", null, Readers.Scalar<string?>("a line that starts with '220 ', at most 500 characters", ReadBanner), "Whole greeting line.");
@@ -64,7 +64,7 @@ public static partial class Options
     public static readonly Option<bool> Rfc2822TraceHeaders = Reception.Bool("rfc2822_trace_headers", G | PG | PW, true, "Adds Received, sets Return-Path.");
     public static readonly Option<IReadOnlyList<string>> AliasSchemes = Reception.List("alias_schemes", D | G | PW | PG, "Alias expansion schemes.", NotYet);
 
-    private static readonly OptionSection Relay = new("Relay permission");
+    private static readonly OptionSection Relay = new(3, "Relay permission");
 
     public static readonly Option<CidrList> RelayHosts = Relay.Networks("relay_hosts", IN | G, "Clients that may relay anywhere; a listener's value replaces the global one.");
     public static readonly Option<DomainGlobList> RelayDomains = Relay.Domains("relay_domains", G | PG | PW, "Recipient domains accepted from anyone.");

@@ -4,7 +4,7 @@ namespace Veredus.Configuration;
 
 public static partial class Options
 {
-    private static readonly OptionSection Logging = new("Logging and debugging");
+    private static readonly OptionSection Logging = new(11, "Logging and debugging");
 
     public static readonly Option<bool> ModuleEnabled = Logging.Bool("enabled", AnyModule, true, "Switches a module off without deleting it.");
     public static readonly Option<DebugLevel> ModuleDebugLevel = Logging.Word("debug_level", AnyModule, "How much a module says.", Active,

@@ -2,7 +2,7 @@ namespace Veredus.Configuration;
 
 public static partial class Options
 {
-    private static readonly OptionSection Queue = new("Timeouts, retry, expiry, memory");
+    private static readonly OptionSection Queue = new(9, "Timeouts, retry, expiry, memory");
 
     public static readonly Option<TimeSpan> ConnectTimeout = Queue.Seconds("connect_timeout", SND, 300, "TCP connect, and the wait for the greeting.", 1);
     public static readonly Option<TimeSpan> EhloTimeout = Queue.Seconds("ehlo_timeout", SND, 300, "Reply to EHLO; also STARTTLS and its handshake.", 1);
@@ -33,9 +33,8 @@ public static partial class Options
     public static readonly Option<PatternList> ExcludeVctxConn = Queue.Patterns("exclude_vctx_conn", SND, "Connection context keys that are not written to the spool.", NotYet);
     public static readonly Option<PatternList> ExcludeVctxMess = Queue.Patterns("exclude_vctx_mess", SND, "Message context keys that are not written to the spool.", NotYet);
     public static readonly Option<int> MatchCacheSize = Queue.Int("match_cache_size", G, 16384, "Entries of the cache of resolved scopes.", min: 1, max: 100_000_000);
-    public static readonly Option<TimeSpan> MatchCacheLife = Queue.Seconds("match_cache_life", G, 0, "Lifetime of such an entry; 0 = until the next configuration.");
 
-    private static readonly OptionSection SpoolAndDns = new("Spool, bounces, DNS");
+    private static readonly OptionSection SpoolAndDns = new(10, "Spool, bounces, DNS");
 
     public static readonly Option<string> Spoolbase = SpoolAndDns.TextOr("spoolbase", G, "/var/spool/veredus", "Directory of the message spool.", nonDynamic: true, type: "dir");
     public static readonly Option<UnixFileMode> SpoolMode = SpoolAndDns.Mode("spool_mode", G, "0640", "Mode of spool files.", nonDynamic: true);
@@ -71,6 +70,7 @@ public static partial class Options
             "clear_mail_queue_maintainers", "max_timed_events_per_iter", "mail_queue_check_vm_interval");
         Queue.Ignore(G, "Memory and I/O are the runtime's.", "legacy_message_threshold", "malloc2mmap_threshold", "umem_reap_interval", "initial_hash_buckets",
             "use_mmap", "use_sendfile", "scheduler", "tcp_buffer_size", "use_iflist_cache", "event_loop");
+        Queue.Ignore(G, "Entries of the match cache never grow stale.", "match_cache_life");
         Queue.Ignore(G, "Patterns are compiled when the configuration is read.", "pcre_cache_size", "pcre_cache_ttl");
         SpoolAndDns.Ignore(G, "Mail is always written to disk before it is accepted.", "_unsafe_spool");
         SpoolAndDns.Ignore(G, "DSNs are always rendered aside.", "async_bounce_rendering");

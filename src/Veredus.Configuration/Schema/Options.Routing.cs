@@ -2,7 +2,7 @@ namespace Veredus.Configuration;
 
 public static partial class Options
 {
-    private static readonly OptionSection Routing = new("Bindings and routing");
+    private static readonly OptionSection Routing = new(6, "Bindings and routing");
 
     public static readonly Option<HostAddress> BindAddress = Routing.Address("bind_address", B | BG | G, "Source address of outbound connections.");
     public static readonly Option<HostAddress> BindAddressSecondary = Routing.Address("bind_address_secondary", B, "Second source address, of the other family.");
@@ -47,7 +47,7 @@ public static partial class Options
     public static readonly Option<int> MailLoopCode = Routing.Int("code", ScopeKinds.MailLoop, 554, "Reply to a loop; 250 only sets context.", min: 250, max: 599);
     public static readonly Option<string?> StaticRoutesTarget = Routing.Text("target", ScopeKinds.StaticRoutes, "All traffic goes to this ip:port.", NotYet, type: "endpoint");
 
-    private static readonly OptionSection Shaping = new("Connection limits, throttles, shaping");
+    private static readonly OptionSection Shaping = new(7, "Connection limits, throttles, shaping");
 
     public static readonly Option<int> MaxOutboundConnections = Shaping.Limit("max_outbound_connections", SND | H, 32, "Connections for each binding and domain; in a host stanza per MX host (default there: no limit).");
     public static readonly Option<int> ScopeMaxOutboundConnections = Shaping.Limit("scope_max_outbound_connections", SND | H, -1, "Connections shared by the whole scope; -1 = off.");
@@ -75,7 +75,7 @@ public static partial class Options
     public static readonly Option<Rate> ClusterOutboundThrottleConnections = Shaping.Rate("cluster_outbound_throttle_connections", G | D | BG, "New connections of the whole cluster per time.", InCluster);
     public static readonly Option<Rate> ClusterOutboundThrottleMessages = Shaping.Rate("cluster_outbound_throttle_messages", G | D | BG, "Messages of the whole cluster per time.", InCluster);
 
-    private static readonly OptionSection Assignment = new("Binding assignment");
+    private static readonly OptionSection Assignment = new(8, "Binding assignment");
 
     public static readonly Option<string?> AssignBinding = Assignment.Name("assign_binding", IN, "Binding for mail received here.");
     public static readonly Option<string?> AssignBindingGroup = Assignment.Name("assign_binding_group", IN, "A member of this group for mail received here.");

@@ -5,7 +5,7 @@ namespace Veredus.Configuration;
 
 public static partial class Options
 {
-    private static readonly OptionSection Access = new("Authentication and authorization");
+    private static readonly OptionSection Access = new(4, "Authentication and authorization");
 
     public static readonly Option<bool> EnableAuthentication = Access.Bool("enable_authentication", E | C | W | L | P | PW | PG, false, "Asks for credentials.");
     public static readonly Option<bool> EnableAuthorization = Access.Bool("enable_authorization", C | L | P, false, "Checks every console command against the authorization roles.");
@@ -18,7 +18,7 @@ public static partial class Options
     public static readonly Option<ValueDictionary> AuthorizationParameters = Access.Dictionary("authorizationparameters", C | E | L, "uri = groups://file maps users to roles.");
     public static readonly Option<PatternList> RoleAllow = Access.Patterns("allow", Role, "Console commands that the role may give; the first match allows, no match denies.");
 
-    private static readonly OptionSection Tls = new("TLS");
+    private static readonly OptionSection Tls = new(5, "TLS");
     private const ScopeKinds TlsServer = E | C | L | P | W | PW | PG | EcClusterListener;
 
     public static readonly Option<bool> UseSsl = Tls.Bool("use_ssl", TlsServer, false, "Implicit TLS, as on port 465; excludes STARTTLS on that socket.");
@@ -37,7 +37,7 @@ public static partial class Options
     public static readonly Option<SslProtocols> TlsProtocols = Tls.TlsProtocols("tls_protocols", SND | TlsServer, "Protocol versions; ALL is TLS 1.2 and 1.3.");
     public static readonly Option<bool> TlsVerifiedPeerIsAuthorized = Tls.Bool("tls_verified_peer_is_authorized", W | L | P | PW, false, "HTTP: a client certificate authorizes.", NotYet);
 
-    private static readonly OptionSection Process = new("Process and security");
+    private static readonly OptionSection Process = new(12, "Process and security");
 
     public static readonly Option<string> SecurityUser = Process.TextOr("user", Security, "veredus", "User that the process becomes after its start.", nonDynamic: true, type: "name");
     public static readonly Option<string?> SecurityGroup = Process.Name("group", Security, "Group that the process takes; unset = the user's.", nonDynamic: true);

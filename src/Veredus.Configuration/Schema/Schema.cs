@@ -13,7 +13,7 @@ public static class Schema
     static Schema()
     {
         RuntimeHelpers.RunClassConstructor(typeof(Options).TypeHandle);
-        AllOptions = [.. OptionSection.Registry];
+        AllOptions = [.. OptionSection.Registry.OrderBy(o => o.Facts.Order)];
         ByName = AllOptions.GroupBy(o => o.Name).ToFrozenDictionary(g => g.Key, g => g.ToArray(), StringComparer.OrdinalIgnoreCase);
         Wildcards = [.. AllOptions.Where(o => o.Name.EndsWith('*'))];
         Scopes = ScopeDefinition.All.ToFrozenDictionary(s => s.Name, StringComparer.OrdinalIgnoreCase);

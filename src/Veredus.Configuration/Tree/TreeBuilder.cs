@@ -41,7 +41,8 @@ internal sealed class TreeBuilder(DiagnosticBag diagnostics, Action<IncludeState
             diagnostics.Error(error.Code, statement.ValuePosition, option.Secret ? Masking.Mask : Near(statement.Value), $"{option.DisplayName} can't be {ShowValue(option, statement.Value)}; expected {error.Expected}.");
             return;
         }
-        scope.Set(setting);
+        if (!option.IsWildcard)
+            scope.Set(setting);
         WarnAbout(option, option.Status, statement.Name, statement.Position, scope, option.Summary);
     }
 

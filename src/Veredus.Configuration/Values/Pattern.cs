@@ -60,6 +60,7 @@ public sealed class Pattern
         catch (NotSupportedException)
         {
             pattern = new(text, new(text, options, Limit));
+            _ = pattern.IsMatch("");  // the first match also pays for compiling the matcher; that must not count against the limit
         }
         catch (ArgumentException e)
         {
