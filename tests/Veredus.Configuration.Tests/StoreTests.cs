@@ -52,6 +52,19 @@ public sealed class StoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_session_can_tell_whether_a_reload_concerns_it()
+    {
+        using var store = Open("esmtp_listener { listen \":25\" { peer 10.0.0.0/8 { max_message_size = 5 } } }");
+        var client = System.Net.IPAddress.Parse("10.0.0.1");
+        var before = store.Current.Listens[0].For(client);
+        Write("veredus.conf", "binding \"b\" { retry_interval = 5 } esmtp_listener { listen \"*:25\" { peer 10.0.0.0/8 { max_message_size = 5 } peer 192.0.2.1 { open_relay = on } } }");
+        await store.ReloadAsync();
+        Assert.NotSame(before, store.Current.Listens[0].For(client));
+        Assert.True(before.HasSameValues(store.Current.Listens[0].For(client)));
+        Assert.False(before.HasSameValues(store.Current.Listens[0].For(System.Net.IPAddress.Parse("192.0.2.1"))));
+    }
+
+    [Fact]
     public async Task A_participant_can_veto_and_the_others_give_up_what_they_prepared()
     {
         using var store = Open("retry_interval = 60");

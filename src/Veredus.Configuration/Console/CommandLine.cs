@@ -1,11 +1,8 @@
 namespace Veredus.Configuration;
 
 /// <summary>A scope and perhaps an option in it, as typed on the console.</summary>
-/// <param name="Rest">Offset in the line behind what was read.</param>
-internal sealed record ConsolePath(IReadOnlyList<ScopeStep> Steps, Option? Option, string OptionName, int Rest, string? Error)
+internal sealed record ConsolePath(IReadOnlyList<ScopeStep> Steps, Option? Option, string? Error)
 {
-    public ScopeKinds Kind => Steps.Count == 0 ? ScopeKinds.Global : Steps[^1].Definition.Kind;
-
     public string Text => string.Join(' ', Steps.Select(s => s.Instance.Length == 0 ? s.Definition.DisplayName : $"{s.Definition.DisplayName} {s.Instance}"));
 }
 
@@ -55,17 +52,17 @@ internal sealed class CommandLine
             {
                 _next++;
                 if (Schema.Find(word, kind) is { } option)
-                    return new(steps, option, word, _next, null);
+                    return new(steps, option, null);
                 var scope = steps.Count == 0 ? "global" : steps[^1].Definition.DisplayName;
-                return new(steps, null, word, _next, $"'{word}' is not a valid option or scope name in scope '{scope}'{Names.Hint(word, Schema.NamesIn(kind))}");
+                return new(steps, null, $"'{word}' is not a valid option or scope name in scope '{scope}'{Names.Hint(word, Schema.NamesIn(kind))}");
             }
             _next++;
             if (!Instance(definition, out var instance, out var error))
-                return new(steps, null, word, _next, error);
+                return new(steps, null, error);
             steps.Add(new(definition, instance));
             kind = definition.Kind;
         }
-        return new(steps, null, "", _next, null);
+        return new(steps, null, null);
     }
 
     private bool Instance(ScopeDefinition definition, out string instance, out string error)

@@ -38,6 +38,19 @@ public sealed class OptionView
         return _found[slot] ??= Search(option);
     }
 
+    /// <summary>
+    /// Whether every option has the same effective value in both. A session that began with one configuration may go on
+    /// after a reload when this holds for its views (configuration.md section 10).
+    /// </summary>
+    public bool HasSameValues(OptionView other)
+    {
+        if (ReferenceEquals(this, other) || _chain.AsSpan().SequenceEqual(other._chain))
+            return true;
+        var isOutbound = Family is ResolutionFamily.Sending or ResolutionFamily.Host;
+        return Schema.AllOptions.Where(o => (isOutbound ? o.SendingSlot : o.InboundSlot) >= 0)
+            .All(o => Equals(ResolveAny(o).Raw, other.ResolveAny(o).Raw));
+    }
+
     private Resolved Search(Option option)
     {
         foreach (var scope in _chain)

@@ -29,8 +29,6 @@ public sealed class ScopeNode
     public IReadOnlyList<ScopeNode> Children => _children;
     /// <summary>Own settings, in the order of their first setting.</summary>
     public IEnumerable<Resolved> Settings => _settings.Values;
-    /// <summary>Every place that opened the scope, for writing changes back.</summary>
-    internal List<SourcePosition> Openings { get; } = [];
     /// <summary>The pattern of a <c>/regex/</c> instance.</summary>
     internal Pattern? InstancePattern { get; set; }
     public bool IsRegex => InstancePattern is not null;
@@ -60,7 +58,6 @@ public sealed class ScopeNode
             _index.Add((definition, instance), child);
             _children.Add(child);
         }
-        child.Openings.Add(position);
         return child;
     }
 
@@ -73,7 +70,6 @@ public sealed class ScopeNode
     internal ScopeNode Clone(ScopeNode? parent = null)
     {
         var copy = new ScopeNode(Definition, Instance, parent, Position) { InstancePattern = InstancePattern };
-        copy.Openings.AddRange(Openings);
         foreach (var setting in _settings.Values)
             copy._settings.Add(setting.Option, setting.MovedTo(copy));
         foreach (var child in _children)

@@ -31,19 +31,6 @@ public sealed class Pattern
         }
     }
 
-    /// <summary>As <see cref="Regex.Replace(string, string)"/>; the input unchanged when the pattern runs out of time.</summary>
-    public string Replace(string input, string replacement)
-    {
-        try
-        {
-            return _regex.Replace(input, replacement);
-        }
-        catch (RegexMatchTimeoutException)
-        {
-            return input;
-        }
-    }
-
     public static bool TryParse(string text, bool ignoreCase, out Pattern pattern, out string error)
     {
         (pattern, error) = (null!, "");
