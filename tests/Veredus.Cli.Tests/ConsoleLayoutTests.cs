@@ -32,7 +32,7 @@ public sealed class ConsoleLayoutTests
         Active Connections: 1
         [ 1] FD:   88 IP:    203.0.113.25  State: reading confirmation (120.51ms)
         """)]
-    [InlineData("show inbound", "  41: [inbound/SMTP] IPv4 192.0.2.7:41220 reading body (for 2.2s)")]
+    [InlineData("show inbound", "  41: [inbound/SMTP] IPv4 192.0.2.7:41220 reading body (for 2.5s)")]
     [InlineData("show outbound", "  88: [outbound/bulk-1] example.net IPv4 203.0.113.25:25 reading confirmation (for 1.5s)")]
     [InlineData("flush domain example.net", "example.net flushed. 322 messages requeued.")]
     [InlineData("binding flush domain bulk-1 all", "all flushed. 322 messages requeued.")]
@@ -68,7 +68,7 @@ public sealed class ConsoleLayoutTests
              "DNS A Queries", "DNS MX Queries", "Pending DNS Queries", "Query Rate", "Successfully Delivered Messages", "Failed Messages", "Rejected Messages",
              "Received Messages", "Delivery Rate", "Reception Rate", "Statistics Last Reset", "Uptime", "DNS Resolver"],
             lines.Skip(1).Select(line => line.Split(':')[0].Trim()));
-        Assert.Matches(@"^ +Delivery Rate: +25\.57 messages/second$", lines[16]);
+        Assert.Matches(@"^ +Delivery Rate: +25\.58 messages/second$", lines[16]);
         Assert.Matches(@"^ +Uptime: +7200 seconds$", lines[19]);
     }
 
@@ -114,7 +114,7 @@ public sealed class ConsoleLayoutTests
     {
         await using var node = new FakeNodeProcess();
         await node.RunAsync("console", "config", "begin");
-        await node.DisposeAsync();
+        await node.DisposeAsync();  // ends when the session has ended
         Assert.Equal(["rolled back"], node.Node.Deeds);
     }
 

@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using System.Text;
-using Veredus.CommandLine;
 using Veredus.Control;
 using Veredus.Control.Commands;
 using Veredus.Logging;
@@ -38,7 +37,7 @@ internal sealed class FakeNodeProcess : IAsyncDisposable
     public async Task<Outcome> RunAsync(CallSettings settings, params string[] arguments)
     {
         var (output, error) = (new StringWriter(), new StringWriter());
-        var exitCode = await Cli.RunAsync(new()
+        var exitCode = await CommandLine.Cli.RunAsync(new()
         {
             Out = output,
             Error = error,
@@ -55,6 +54,8 @@ internal sealed class FakeNodeProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (!Directory.Exists(_directory))
+            return;
         await _server.DisposeAsync();
         await _logs.DisposeAsync();
         Directory.Delete(_directory, recursive: true);

@@ -108,7 +108,7 @@ internal sealed class FakeNode : INodeConsole
 
     public List<string> Deeds { get; } = [];
 
-    public IReadOnlyList<SessionLine> Inbound() => [new(41, "SMTP", "192.0.2.7:41220", "reading body", 2.25)];
+    public IReadOnlyList<SessionLine> Inbound() => [new(41, "SMTP", "192.0.2.7:41220", "reading body", 2.5)];
 
     public IReadOnlyList<ModuleLine> Modules() => [new("ec_logger", "main", true, "classic logs")];
 

@@ -17,6 +17,7 @@ public sealed class ControlServer : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _sessions = [];
     private readonly Task _accepting;
+    private int _disposed;
 
     /// <param name="listening">Bound and listening; owned from now on.</param>
     /// <param name="options">For sessions that begin from now on.</param>
@@ -35,6 +36,8 @@ public sealed class ControlServer : IAsyncDisposable
     /// <summary>Stops accepting and ends all sessions; a command that runs is cancelled.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) == 1)
+            return;
         await _stopping.CancelAsync();
         _listening.Dispose();
         await _accepting;
