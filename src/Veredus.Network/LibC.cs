@@ -10,7 +10,7 @@ internal static partial class LibC
     public const int AfNetlink = 16, AfPacket = 17;
     public const int SockRaw = 3, SockCloseOnExec = 0x80000, SockNonBlock = 0x800;
     public const int NetlinkRoute = 0;
-    public const int SolSocket = 1, SoRcvBuf = 8, SoRcvTimeo = 20, SoAttachFilter = 26, SoRcvBufForce = 33;
+    public const int SolSocket = 1, SoRcvBuf = 8, SoRcvTimeo = 20, SoAttachFilter = 26, SoSndBufForce = 32, SoRcvBufForce = 33;
     public const int SolNetlink = 270, NetlinkCapAck = 10, NetlinkExtAck = 11;
     public const short PollIn = 1, PollOut = 4, PollErr = 8, PollHup = 16;
 

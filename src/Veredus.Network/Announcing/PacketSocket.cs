@@ -7,6 +7,9 @@ namespace Veredus.Network;
 /// <summary>Sends and receives whole Ethernet frames on the interfaces of the opening thread's network namespace. Needs <c>CAP_NET_RAW</c>.</summary>
 internal sealed class PacketSocket : IDisposable
 {
+    /// <summary>Room for the frames of a thousand addresses at once; the system's usual limit is about 270.</summary>
+    private const int BufferBytes = 4 << 20;
+
     private readonly SafeSocketHandle _socket;
 
     private PacketSocket(SafeSocketHandle socket) => _socket = socket;
@@ -14,12 +17,18 @@ internal sealed class PacketSocket : IDisposable
     public int Fd => (int)_socket.DangerousGetHandle();
 
     /// <summary>A socket that hears nothing, so that it costs nothing while idle.</summary>
-    public static PacketSocket ForSending() => new(LibC.OpenSocket(LibC.AfPacket, LibC.SockRaw | LibC.SockNonBlock, protocol: 0));
+    public static PacketSocket ForSending()
+    {
+        var socket = LibC.OpenSocket(LibC.AfPacket, LibC.SockRaw | LibC.SockNonBlock, protocol: 0);
+        LibC.TrySetOption(socket, LibC.SolSocket, LibC.SoSndBufForce, BufferBytes);
+        return new(socket);
+    }
 
     /// <summary>A socket that hears, on one interface, ARP or the neighbour discovery part of IPv6.</summary>
     public static unsafe PacketSocket ForHearing(int linkIndex, ushort etherType)
     {
         var socket = LibC.OpenSocket(LibC.AfPacket, LibC.SockRaw | LibC.SockNonBlock, protocol: 0);
+        LibC.TrySetOption(socket, LibC.SolSocket, LibC.SoRcvBufForce, BufferBytes);
         if (etherType == NeighbourFrame.EtherTypeIPv6)
         {
             LibC.AttachFilter(socket,
