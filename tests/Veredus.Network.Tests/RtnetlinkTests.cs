@@ -111,21 +111,25 @@ public sealed class RtnetlinkTests(ITestOutputHelper output)
         var placements = Enumerable.Range(0, 1000).Select(i => new AddressPlacement(Address(i), 32, eth0)).ToArray();
         var answers = new KernelAnswer[placements.Length];
 
-        var add = Stopwatch.StartNew();
-        netlink.Add(placements, 60, renew: false, answers);
-        add.Stop();
-        Assert.All(answers, answer => Assert.Equal(0, answer.Errno));
-        var renew = Stopwatch.StartNew();
-        netlink.Add(placements, 60, renew: true, answers);
-        renew.Stop();
-        Assert.All(answers, answer => Assert.Equal(0, answer.Errno));
-        var remove = Stopwatch.StartNew();
-        netlink.Remove(placements, answers);
-        remove.Stop();
-        Assert.All(answers, answer => Assert.Equal(0, answer.Errno));
+        var (add, renew, remove) = (TimeSpan.MaxValue, TimeSpan.MaxValue, TimeSpan.MaxValue);
+        for (var round = 0; round < 5; round++)
+        {
+            add = Best(add, () => netlink.Add(placements, 60, renew: false, answers));
+            renew = Best(renew, () => netlink.Add(placements, 60, renew: true, answers));
+            remove = Best(remove, () => netlink.Remove(placements, answers));
+        }
 
-        output.WriteLine($"1000 addresses: add {add.Elapsed.TotalMilliseconds:F1} ms, renew {renew.Elapsed.TotalMilliseconds:F1} ms, remove {remove.Elapsed.TotalMilliseconds:F1} ms");
-        Assert.InRange(add.Elapsed + renew.Elapsed + remove.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        output.WriteLine($"1000 addresses, best of 5: add {add.TotalMilliseconds:F1} ms, renew {renew.TotalMilliseconds:F1} ms, remove {remove.TotalMilliseconds:F1} ms");
+        Assert.InRange(add + renew + remove, TimeSpan.Zero, TimeSpan.FromSeconds(1));
+
+        TimeSpan Best(TimeSpan sofar, Action action)
+        {
+            var start = Stopwatch.GetTimestamp();
+            action();
+            var took = Stopwatch.GetElapsedTime(start);
+            Assert.All(answers, answer => Assert.Equal(0, answer.Errno));
+            return took < sofar ? took : sofar;
+        }
     }
 
     private static IPAddress Address(int i) => new([198, 18, (byte)(i >> 8), (byte)i]);
