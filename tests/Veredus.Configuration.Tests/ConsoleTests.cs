@@ -138,6 +138,21 @@ public sealed class ConsoleTests : IDisposable
         Assert.Equal(["Outbound_Smtp_Auth_Pass"], differences.Select(d => d.Path));
     }
 
+    [Theory]
+    [InlineData("config eval binding_group bulk domain example.net max_outbound_connections", """{"option":"max_outbound_connections","set":true,"value":"4","scope":"Binding_Group:bulk:Domain:example.net:","at":"text:7:26"}""")]
+    [InlineData("config eval retry_interval", """{"option":"retry_interval","set":false,"value":"1200"}""")]
+    [InlineData("config get gateway", """{"option":"gateway","set":false,"value":null}""")]
+    [InlineData("config get outbound_smtp_auth_pass", """{"option":"outbound_smtp_auth_pass","set":true,"value":"********","scope":"","at":"text:2:1"}""")]
+    [InlineData("config show binding_group bulk", """{"settings":{"suspend_delivery":"off"},"scopes":[{"scope":"domain","instance":"example.net","at":"text:7:3"},{"scope":"binding","instance":"bulk-1","at":"text:8:3"}]}""")]
+    [InlineData("config locate listen 2525", """["Esmtp_Listener::Listen:192.0.2.5\\:2525:"]""")]
+    [InlineData("config begin", """{"text":"Transaction begun."}""")]
+    public async Task Answers_can_be_had_as_json(string command, string expected)
+    {
+        var result = await new ConfigConsole(_store).ExecuteJsonAsync(command);
+        Assert.True(result.IsOk, result.Text);
+        Assert.Equal(expected, System.Text.Json.Nodes.JsonNode.Parse(result.Text)!.ToJsonString(new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
+    }
+
     [Fact]
     public void The_dump_is_json_with_secrets_masked()
     {

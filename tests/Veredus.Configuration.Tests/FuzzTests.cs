@@ -18,7 +18,7 @@ public class FuzzTests(ITestOutputHelper output)
     {
         var random = Seeded();
         var corpus = Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Corpus"), "*.conf").Order().Select(File.ReadAllText).ToArray();
-        for (var run = 0; run < 500; run++)
+        for (var run = 0; run < 300; run++)
         {
             var text = Mutate(corpus[random.Next(corpus.Length)], corpus[random.Next(corpus.Length)], random);
             var result = ConfigurationSnapshot.Parse(text, "f");

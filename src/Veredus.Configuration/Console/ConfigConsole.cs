@@ -4,7 +4,7 @@ namespace Veredus.Configuration;
 /// The <c>config …</c> and <c>write config</c> commands of one console session: text in, text out. Holds the session's
 /// open transaction; disposing of the session rolls it back. Not for use by two threads at a time.
 /// </summary>
-public sealed class ConfigConsole(ConfigurationStore store)
+public sealed partial class ConfigConsole(ConfigurationStore store)
 {
     private Transaction? _open;
 

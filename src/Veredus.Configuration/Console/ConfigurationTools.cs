@@ -32,24 +32,28 @@ public static class ConfigurationTools
     /// The configuration as JSON: <c>{ "file", "files", "settings": { Name: value }, "scopes": [ { "scope", "instance", "at",
     /// "settings", "scopes" } ] }</c>. A value is a text, an array or an object; secrets are masked.
     /// </summary>
-    public static string DumpJson(ConfigurationSnapshot snapshot)
+    public static string DumpJson(ConfigurationSnapshot snapshot) => Json(json =>
+    {
+        json.WriteStartObject();
+        json.WriteString("file", snapshot.MainFile);
+        json.WriteStartArray("files");
+        foreach (var file in snapshot.Files)
+            json.WriteStringValue(file.Path);
+        json.WriteEndArray();
+        WriteBody(json, snapshot.Root, recurse: true);
+        json.WriteEndObject();
+    });
+
+    internal static string Json(Action<Utf8JsonWriter> write)
     {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-        {
-            json.WriteStartObject();
-            json.WriteString("file", snapshot.MainFile);
-            json.WriteStartArray("files");
-            foreach (var file in snapshot.Files)
-                json.WriteStringValue(file.Path);
-            json.WriteEndArray();
-            WriteBody(json, snapshot.Root);
-            json.WriteEndObject();
-        }
+            write(json);
         return Encoding.UTF8.GetString(stream.ToArray());
     }
 
-    private static void WriteBody(Utf8JsonWriter json, ScopeNode scope)
+    /// <summary>Settings and child scopes; without <paramref name="recurse"/> the children have only their names.</summary>
+    internal static void WriteBody(Utf8JsonWriter json, ScopeNode scope, bool recurse)
     {
         json.WriteStartObject("settings");
         foreach (var setting in scope.Settings)
@@ -66,13 +70,14 @@ public static class ConfigurationTools
             if (child.Instance.Length > 0)
                 json.WriteString("instance", child.Instance);
             json.WriteString("at", child.Position.ToString());
-            WriteBody(json, child);
+            if (recurse)
+                WriteBody(json, child, recurse);
             json.WriteEndObject();
         }
         json.WriteEndArray();
     }
 
-    private static void WriteValue(Utf8JsonWriter json, RawValue value)
+    internal static void WriteValue(Utf8JsonWriter json, RawValue value)
     {
         switch (value.Kind)
         {
