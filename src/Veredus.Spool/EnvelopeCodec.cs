@@ -160,6 +160,16 @@ public static class EnvelopeCodec
         return true;
     }
 
+    /// <summary>Reads only when the message came, in microseconds since 1970.</summary>
+    internal static bool TryReadReceived(ReadOnlySpan<byte> source, out long received)
+    {
+        var reader = new SpanReader(source);
+        var known = reader.U8() == Format;
+        reader.Bytes(((Has)reader.U16()).HasFlag(Has.ConnectionId) ? 24 : 16);
+        received = (long)reader.U64();
+        return known && !reader.Failed && received is >= MinMicroseconds and <= MaxMicroseconds;
+    }
+
     // Years 1 to 9999: what DateTimeOffset can hold.
     private const long MinMicroseconds = -62_135_596_800_000_000, MaxMicroseconds = 253_402_300_799_999_999;
 

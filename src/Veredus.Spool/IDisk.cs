@@ -10,6 +10,9 @@ public interface IDisk
     /// <summary>Names of the files in a directory, without subdirectories, in no order; empty if there is no such directory.</summary>
     IReadOnlyList<string> List(string directory);
 
+    /// <summary>Names of the directories in a directory; empty if there is no such directory.</summary>
+    IReadOnlyList<string> ListDirectories(string directory);
+
     bool Exists(string path);
 
     /// <summary>A new, empty file for reading and writing; fails if the name is taken.</summary>
@@ -26,6 +29,20 @@ public interface IDisk
     void SyncDirectory(string directory);
 
     DiskSpace GetSpace(string path);
+
+    /// <summary>Takes the exclusive lock of a file, made if it does not exist; held until disposed, given free by the system when the process ends.</summary>
+    /// <returns><see langword="null"/> if another holder has it.</returns>
+    IDiskLock? TryLock(string path);
+}
+
+/// <summary>A lock file that is held.</summary>
+public interface IDiskLock : IDisposable
+{
+    /// <summary>The text in the file.</summary>
+    string ReadText();
+
+    /// <summary>Replaces the text in place, durably.</summary>
+    void WriteText(string text);
 }
 
 /// <summary>An open file. Reads and writes of different places may run at once.</summary>

@@ -21,6 +21,9 @@ public sealed partial class LinuxDisk(UnixFileMode mode) : IDisk
     public IReadOnlyList<string> List(string directory) => Guard<IReadOnlyList<string>>($"Cannot list '{directory}'", () =>
         Directory.Exists(directory) ? [.. Directory.EnumerateFiles(directory).Select(path => Path.GetFileName(path)!)] : []);
 
+    public IReadOnlyList<string> ListDirectories(string directory) => Guard<IReadOnlyList<string>>($"Cannot list '{directory}'", () =>
+        Directory.Exists(directory) ? [.. Directory.EnumerateDirectories(directory).Select(path => Path.GetFileName(path)!)] : []);
+
     public bool Exists(string path) => File.Exists(path);
 
     public IDiskFile Create(string path) => Guard($"Cannot create '{path}'", () =>
@@ -49,6 +52,8 @@ public sealed partial class LinuxDisk(UnixFileMode mode) : IDisk
         var drive = new DriveInfo(path);
         return new DiskSpace(drive.TotalSize, drive.AvailableFreeSpace);
     });
+
+    public IDiskLock? TryLock(string path) => LinuxLock.TryTake(path, mode);
 
     internal static DiskException LastError(string what)
     {

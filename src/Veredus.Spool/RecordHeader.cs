@@ -41,6 +41,9 @@ internal readonly record struct RecordHeader(
 
     public static int Padded(int length) => (length + Unit - 1) & -Unit;
 
+    /// <summary>The offset that a header claims; <see cref="TryRead"/> says whether there is one.</summary>
+    public static int OffsetOf(ReadOnlySpan<byte> source) => (int)(BinaryPrimitives.ReadUInt32LittleEndian(source[12..]) & 0x1FF_FFFF) * Unit;
+
     public void Write(Span<byte> target)
     {
         BinaryPrimitives.WriteUInt32LittleEndian(target, Magic);
@@ -76,6 +79,6 @@ internal readonly record struct RecordHeader(
             BinaryPrimitives.ReadUInt32LittleEndian(source[32..]),
             BinaryPrimitives.ReadUInt32LittleEndian(source[36..]),
             BinaryPrimitives.ReadUInt64LittleEndian(source[40..]));
-        return header.MetaLength is >= 0 and <= EnvelopeCodec.MaxBytes + 64 && header.PayloadLength is >= 0 and <= MaxPayload;
+        return header.Type is >= RecordType.Body and <= RecordType.Removal && header.MetaLength is >= 0 and <= EnvelopeCodec.MaxBytes + 64 && header.PayloadLength is >= 0 and <= MaxPayload;
     }
 }

@@ -52,15 +52,18 @@ internal readonly record struct EnvelopeMeta(uint Revision, ulong BodyId, long B
     }
 }
 
-/// <summary>Meta of an attempt record: format u8 = 1 · count u16 · time u32, Unix seconds · reply code u16 · stage u8.</summary>
-internal readonly record struct AttemptMeta(ushort Count, uint Time, ushort Code, byte Stage)
+/// <summary>Meta of an attempt record: format u8 = 1 · body ID u64 · count u16 · time u32, Unix seconds · reply code u16 · stage u8.</summary>
+internal readonly record struct AttemptMeta(ulong BodyId, ushort Count, uint Time, ushort Code, byte Stage) : IRecordMeta
 {
-    public const int Size = 10;
+    public int EncodedSize => 18;
+
+    public static AttemptMeta Of(StoredMessage message) => new(message.Body.Id, message.AttemptCount, message.AttemptTime, message.AttemptCode, message.AttemptStage);
 
     public void Write(Span<byte> target)
     {
         var writer = new SpanWriter(target);
         writer.U8(1);
+        writer.U64(BodyId);
         writer.U16(Count);
         writer.U32(Time);
         writer.U16(Code);
@@ -71,28 +74,49 @@ internal readonly record struct AttemptMeta(ushort Count, uint Time, ushort Code
     {
         var reader = new SpanReader(source);
         var known = reader.U8() == 1;
-        meta = new(reader.U16(), reader.U32(), reader.U16(), reader.U8());
+        meta = new(reader.U64(), reader.U16(), reader.U32(), reader.U16(), reader.U8());
         return known && !reader.Failed;
     }
 }
 
-/// <summary>Meta of a removal record: format u8 = 1 · number of the segment that held the envelope u32. Readers ignore what follows.</summary>
-internal readonly record struct RemovalMeta(uint Segment)
+/// <summary>Meta of a removal record: format u8 = 1 · body ID u64 · count u8 · segment numbers u32 each.</summary>
+/// <remarks>
+/// Message ID and body ID together are removed: the same ID may come again with another body (a message that was moved away and back).
+/// The segments are those that held the envelope or an older copy; once none of them exists, the removal has nothing left to say.
+/// </remarks>
+internal readonly record struct RemovalMeta(ulong BodyId, uint[] Segments) : IRecordMeta
 {
-    public const int Size = 5;
+    public const int MaxSegments = byte.MaxValue;
+
+    public int EncodedSize => 10 + 4 * Segments.Length;
 
     public void Write(Span<byte> target)
     {
         var writer = new SpanWriter(target);
         writer.U8(1);
-        writer.U32(Segment);
+        writer.U64(BodyId);
+        writer.U8((byte)Segments.Length);
+        foreach (var segment in Segments)
+            writer.U32(segment);
     }
 
     public static bool TryRead(ReadOnlySpan<byte> source, out RemovalMeta meta)
     {
         var reader = new SpanReader(source);
         var known = reader.U8() == 1;
-        meta = new(reader.U32());
+        var bodyId = reader.U64();
+        var segments = new uint[reader.U8()];
+        foreach (ref var segment in segments.AsSpan())
+            segment = reader.U32();
+        meta = new(bodyId, segments);
         return known && !reader.Failed;
     }
+}
+
+/// <summary>A meta that is a record by itself.</summary>
+internal interface IRecordMeta
+{
+    int EncodedSize { get; }
+
+    void Write(Span<byte> target);
 }

@@ -1,7 +1,7 @@
 namespace Veredus.Spool;
 
 /// <summary>One file of the log. Fields are guarded by the spool's lock, except that only the writer moves <see cref="End"/>.</summary>
-internal sealed class Segment(uint number, IDiskFile file, string path)
+internal sealed class Segment(uint number, IDiskFile file, string path, int size)
 {
     /// <summary>Grows with every use of a file; 0 is no segment.</summary>
     public uint Number { get; } = number;
@@ -9,6 +9,11 @@ internal sealed class Segment(uint number, IDiskFile file, string path)
     public IDiskFile File { get; } = file;
 
     public string Path { get; } = path;
+
+    /// <summary>Length of the file.</summary>
+    public int Size { get; } = size;
+
+    public int Room => Size - End;
 
     /// <summary>Where the next record begins.</summary>
     public int End { get; set; }
@@ -27,6 +32,18 @@ internal sealed class Segment(uint number, IDiskFile file, string path)
 
     /// <summary>Segments in which messages stand that removals here concern: the removals count as long as those exist.</summary>
     public HashSet<uint> RemovalTargets { get; } = [];
+
+    /// <summary>Attempt records here, needed or not.</summary>
+    public int AttemptRecords { get; set; }
+
+    /// <summary>Has an index file of its own.</summary>
+    public bool Indexed { get; set; }
+
+    /// <summary>Something in it cannot be read: it is never compacted, only given back when nothing in it counts.</summary>
+    public bool Damaged { get; set; }
+
+    /// <summary>All that counted stands elsewhere, durably: given back when the last reader leaves.</summary>
+    public bool Evacuated { get; set; }
 
     /// <summary>Timestamp of sealing, for compaction to leave fresh mail time to go by itself.</summary>
     public long SealedAt { get; set; }

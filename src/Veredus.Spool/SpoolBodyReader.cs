@@ -7,11 +7,12 @@ public sealed class SpoolBodyReader : IDisposable
     private readonly BodyLocation _location;
     private readonly IDiskFile? _large;
     private readonly Action<SpoolBodyReader> _release;
+    private readonly Action<string> _damaged;
     private long _position;
     private uint _crc;
 
-    internal SpoolBodyReader(in BodyLocation location, IDiskFile? large, Action<SpoolBodyReader> release) =>
-        (_location, _large, _release) = (location, large, release);
+    internal SpoolBodyReader(in BodyLocation location, IDiskFile? large, Action<SpoolBodyReader> release, Action<string> damaged) =>
+        (_location, _large, _release, _damaged) = (location, large, release, damaged);
 
     /// <summary>Octets in all.</summary>
     public long Length => _location.InlineLength + _location.LargeLength;
@@ -67,8 +68,12 @@ public sealed class SpoolBodyReader : IDisposable
         _crc = 0;
     }
 
-    private SpoolCorruptException Corrupt(string how) =>
-        new($"The body at {_location.InlineOffset} in '{_location.Segment.Path}'{(_location.LargePath is { } path ? $" and in '{path}'" : "")} {how}.");
+    private SpoolCorruptException Corrupt(string how)
+    {
+        var reason = $"The body at {_location.InlineOffset} in '{_location.Segment.Path}'{(_location.LargePath is { } path ? $" and in '{path}'" : "")} {how}.";
+        _damaged(reason);
+        return new(reason);
+    }
 }
 
 /// <summary>Where the octets of a body stand: first in the log, then, for a large body, in a file.</summary>

@@ -42,6 +42,12 @@ public sealed class StoredMessage
 
     internal byte AttemptStage { get; set; }
 
+    /// <summary>How often the envelope was replaced.</summary>
+    internal ushort Revision { get; set; }
+
+    /// <summary>Found at start but not given to the queues yet.</summary>
+    internal bool Unannounced { get; set; }
+
     internal MessageState State { get; set; }
 
     public override string ToString() => Id.ToString();
@@ -49,13 +55,15 @@ public sealed class StoredMessage
 
 internal enum MessageState : byte
 {
+    /// <summary>Not durable yet.</summary>
+    Pending,
     Live,
     Removing,
     Removed,
 }
 
 /// <summary>A body in the spool, shared by the messages of one commit.</summary>
-internal sealed class StoredBody(ulong id, long length)
+internal class StoredBody(ulong id, long length)
 {
     /// <summary>Where it was first written: segment number and offset in units of <see cref="RecordHeader.Unit"/>; never given twice.</summary>
     public ulong Id { get; } = id;
@@ -70,4 +78,10 @@ internal sealed class StoredBody(ulong id, long length)
 
     /// <summary>Messages that still need it.</summary>
     public int References { get; set; }
+}
+
+/// <summary>A body whose octets stand in a file of their own.</summary>
+internal sealed class LargeStoredBody(ulong id, long length, ulong fileNumber) : StoredBody(id, length)
+{
+    public ulong FileNumber { get; } = fileNumber;
 }

@@ -1,0 +1,70 @@
+using System.Text;
+
+namespace Veredus.Spool;
+
+/// <summary>The file <c>spool.format</c>: says that a directory is a spool of ours, in which version, and gives it an identity.</summary>
+internal static class SpoolFormat
+{
+    private const string Name = "spool.format", Magic = "veredus-spool", Version = "1";
+
+    /// <summary>Directories of a spool base.</summary>
+    public const string Segments = "segments", Large = "large", Corrupt = "corrupt", Import = "import";
+
+    private static readonly HashSet<string> Ours = [Name, Name + SegmentPool.UnfinishedExtension, "spool.lock", Segments, Large, Corrupt, Import, "lost+found"];
+
+    /// <summary>Checks an existing spool, or makes a new one in an empty directory. The lock is held.</summary>
+    /// <exception cref="SpoolOpenException">Foreign, newer or damaged.</exception>
+    public static Guid OpenOrCreate(IDisk disk, string spoolBase)
+    {
+        if (TryRead(disk, spoolBase) is { } id)
+        {
+            MakeDirectories(disk, spoolBase);
+            return id;
+        }
+        var foreign = disk.List(spoolBase).Concat(disk.ListDirectories(spoolBase)).FirstOrDefault(name => !Ours.Contains(name));
+        if (foreign is not null)
+            throw new SpoolOpenException($"spool: '{spoolBase}' is no Veredus spool and not empty (it holds '{foreign}'). Set spoolbase to an empty directory of its own.");
+        if (disk.List(Path.Combine(spoolBase, Segments)) is [var left, ..])
+            throw new SpoolOpenException($"spool: '{spoolBase}' has lost its file '{Name}' but still holds '{Segments}/{left}'. Restore the file from a backup, or move '{Segments}' away.");
+        MakeDirectories(disk, spoolBase);
+        id = Guid.NewGuid();
+        var path = Path.Combine(spoolBase, Name);
+        var unfinished = path + SegmentPool.UnfinishedExtension;
+        if (disk.Exists(unfinished))
+            disk.Delete(unfinished);
+        using (var file = disk.Create(unfinished))
+        {
+            file.Write(Encoding.ASCII.GetBytes($"{Magic} {Version}\nid {id}\n"), 0);
+            file.Sync();
+        }
+        disk.Move(unfinished, path);
+        disk.SyncDirectory(spoolBase);
+        return id;
+    }
+
+    /// <summary>The identity of the spool at <paramref name="spoolBase"/>, or <see langword="null"/> if there is no format file.</summary>
+    /// <exception cref="SpoolOpenException">Newer or damaged.</exception>
+    public static Guid? TryRead(IDisk disk, string spoolBase)
+    {
+        var path = Path.Combine(spoolBase, Name);
+        if (!disk.Exists(path))
+            return null;
+        using var file = disk.Open(path, writable: false);
+        var octets = new byte[256];
+        var lines = Encoding.ASCII.GetString(octets.AsSpan(0, file.Read(octets, 0))).Split('\n');
+        if (lines is not [var first, var second, ..] || first.Split(' ') is not [Magic, var version])
+            throw new SpoolOpenException($"spool: '{path}' does not begin with '{Magic} {Version}'. It is no Veredus spool, or damaged.");
+        if (version != Version)
+            throw new SpoolOpenException($"spool: '{spoolBase}' has format {version}; this version reads format {Version}. Use the version that wrote it.");
+        return second.Split(' ') is ["id", var text] && Guid.TryParse(text, out var id)
+            ? id
+            : throw new SpoolOpenException($"spool: '{path}' has no line 'id GUID'; it is damaged. Restore it from a backup.");
+    }
+
+    private static void MakeDirectories(IDisk disk, string spoolBase)
+    {
+        foreach (var name in (string[])[Segments, Large, Corrupt, Import])
+            disk.CreateDirectory(Path.Combine(spoolBase, name));
+        disk.SyncDirectory(spoolBase);
+    }
+}
