@@ -157,6 +157,21 @@ public sealed class StoreTests : IDisposable
     }
 
     [Fact]
+    public async Task Writeback_notices_that_another_file_still_sets_what_was_removed()
+    {
+        using var store = Open("local_changes_file = \"local.conf\"\nretry_interval = 60\n");
+        Write("local.conf", "retry_interval = 5\n");
+        await store.ReloadAsync();
+        var console = new ConfigConsole(store);
+        await console.ExecuteAsync("config unset retry_interval");
+        await console.ExecuteAsync("config set idle_timeout 3");
+        var written = await console.ExecuteAsync("config writeback");
+        Assert.StartsWith("Wrote 1 changes", written.Text, StringComparison.Ordinal);
+        Assert.EndsWith("config unset Retry_Interval", written.Text, StringComparison.Ordinal);
+        Assert.Equal("\nIdle_Timeout = 3\n", await File.ReadAllTextAsync(Path.Combine(_directory, "local.conf")));
+    }
+
+    [Fact]
     public async Task Many_sessions_at_once_lose_no_change()
     {
         using var store = Open("");

@@ -95,7 +95,7 @@ public sealed class ConfigurationStore : IDisposable
         try
         {
             var current = _current;
-            var result = Writeback.Run(Loaded, current, file);
+            var result = Writeback.Run(Loaded, current, file, () => _loader?.Load(current.MainFile).Snapshot);
             if (result.Written is { } written)
             {
                 var saved = new ConfigurationSnapshot(current.Root, [.. current.Files.Where(f => f.Path != written.Path), written], current.MainFile);

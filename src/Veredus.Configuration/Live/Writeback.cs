@@ -15,7 +15,8 @@ internal static class Writeback
 {
     private sealed record Place(string ScopePath, AssignmentStatement Assignment);
 
-    public static WritebackResult Run(ConfigurationSnapshot loaded, ConfigurationSnapshot current, string? file)
+    /// <param name="reread">Reads the configuration from its files again.</param>
+    public static WritebackResult Run(ConfigurationSnapshot loaded, ConfigurationSnapshot current, string? file, Func<ConfigurationSnapshot?> reread)
     {
         var changes = OptionDifference.Between(loaded.Root, current.Root);
         if (changes.Count == 0)
@@ -38,6 +39,9 @@ internal static class Writeback
                 return new(false, null, [], $"'{path}' has errors; nothing was written.\n{string.Join('\n', diagnostics.Items)}");
             var bytes = Encoding.UTF8.GetBytes(text);
             Replace(path, bytes);
+            // What the next reload would give decides: an option removed here may still be set by another file.
+            if (file is null && reread() is { } stored)
+                unsaved = [.. OptionDifference.Between(stored.Root, current.Root).Where(d => changes.Exists(c => c.Option == d.Option && c.Scope.Id == d.Scope.Id)).Select(d => $"config {(d.New is null ? "unset" : "set")} {d.Path}")];
             var report = $"Wrote {changes.Count - unsaved.Count} changes to '{path}'.";
             if (unsaved.Count > 0)
                 report += "\nNot saved (other files still set them; remove them there):\n  " + string.Join("\n  ", unsaved);
