@@ -6,7 +6,7 @@ namespace Veredus.Delivery.Tests.Scheduling;
 /// <summary>The scheduler alone, with a virtual clock; the test plays connections, DNS and outcomes.</summary>
 internal sealed class SchedulerHarness : ISchedulerShell, IPolicySource, IBindingPresence
 {
-    private ushort _counter;
+    private int _counter;
 
     public SchedulerHarness()
     {
@@ -38,13 +38,21 @@ internal sealed class SchedulerHarness : ISchedulerShell, IPolicySource, IBindin
 
     public QueuedMessage Add(string domain = "d.test", string binding = "default", MessageId? batch = null)
     {
-        var id = new MessageId((uint)(1_790_000_000 + _counter / 60_000), 1, ++_counter);
-        var stored = new StoredMessage(id, new StoredBody(1, 1000), (1_790_000_000_000 + Ms) * 1000);
-        var message = new QueuedMessage(stored, batch ?? id);
+        var (message, id) = Make(batch);
         var queue = Scheduler.Queue(Scheduler.Binding("default", binding), Scheduler.Domain(domain), Now);
         Scheduler.Enqueue(message, Envelope(id, domain), queue, Now);
         AnswerRoutes();
         return message;
+    }
+
+    /// <summary>A message of an earlier process that waits for its time.</summary>
+    public void Recover(string domain, long due) =>
+        Scheduler.Recover(Make(null).Message, Scheduler.Queue(Scheduler.Binding("default", "default"), Scheduler.Domain(domain), Now), due);
+
+    private (QueuedMessage Message, MessageId Id) Make(MessageId? batch)
+    {
+        var id = new MessageId(1_790_000_000 + (uint)(++_counter >> 16), 1, (ushort)_counter);
+        return (new(new StoredMessage(id, new StoredBody(1, 1000), (1_790_000_000_000 + Ms) * 1000), batch ?? id), id);
     }
 
     public void AddMany(int count, string domain = "d.test", string binding = "default")

@@ -391,6 +391,20 @@ public sealed class SchedulerTests
         Assert.True(added == delivered && _h.Scheduler.Messages == 0, $"seed {seed}: {added} added, {delivered} delivered");
     }
 
+    [Fact]
+    public void A_waiting_message_is_small()
+    {
+        const int Count = 200_000;
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        for (var i = 0; i < Count; i++)
+            _h.Recover($"d{i % 1000}.test", due: 3_600_000 + i);
+        var each = (GC.GetTotalMemory(forceFullCollection: true) - before) / Count;
+
+        // With the spool's own objects for message and body; a million then take a third of the 1 GB that they may.
+        Assert.InRange(each, 1, 350);
+        Assert.Equal((Count, 1000), (_h.Scheduler.Delayed, _h.Scheduler.QueueCount));
+    }
+
     /// <summary>Plays all connections for a while; returns deliveries by domain.</summary>
     private static Dictionary<string, int> Run(SchedulerHarness h, long ms)
     {
