@@ -40,7 +40,7 @@ public sealed record StartServiceEffect(LocalVip Vip) : DuravipEffect;
 
 /// <summary>Listeners and bindings on the address stop; an <see cref="UnplumbEffect"/> for it that follows waits until they have.</summary>
 /// <param name="Address">The address.</param>
-/// <param name="DrainMs">How long sessions may finish; 0 = reset them at once.</param>
+/// <param name="DrainMs">How long sessions may finish; 0 = reset them at once, also if a longer drain is under way.</param>
 public sealed record StopServiceEffect(VipAddress Address, long DrainMs) : DuravipEffect;
 
 /// <summary>The address was lost by a move: queued messages of its bindings are evaluated again, paced.</summary>

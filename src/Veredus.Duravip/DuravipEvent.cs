@@ -33,7 +33,7 @@ public sealed record QueueDrainedEvent : DuravipEvent;
 /// <summary>The time of the last <see cref="SetTimerEffect"/> has come. What is due is done at the next <see cref="QueueDrainedEvent"/>.</summary>
 public sealed record TimerFiredEvent : DuravipEvent;
 
-/// <summary>votequorum's verdict on this component.</summary>
+/// <summary>votequorum's verdict on this component; told after each join and each change. Nothing told is no quorum.</summary>
 public sealed record QuorumChangedEvent(bool IsQuorate) : DuravipEvent;
 
 /// <summary>A reload succeeded (or the options changed at run time).</summary>

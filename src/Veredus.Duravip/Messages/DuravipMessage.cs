@@ -107,7 +107,9 @@ public sealed record AcquiredMessage(IReadOnlyList<VipAddress> Addresses) : Dura
 public sealed record FailMessage(VipAddress Address, string Error) : DuravipMessage;
 
 /// <summary>The member sent no heartbeat for too long and is voted out.</summary>
-public sealed record SuspectMessage(MemberId Member) : DuravipMessage;
+/// <param name="Member">The member.</param>
+/// <param name="Heard">Heartbeats of it that the sender had delivered in this view. If more have come when this is delivered, it is alive after all and this means nothing.</param>
+public sealed record SuspectMessage(MemberId Member, uint Heard) : DuravipMessage;
 
 /// <summary>I am alive; the own delivery of it feeds the own lease.</summary>
 /// <param name="Counter">Counts this sender's heartbeats.</param>

@@ -74,6 +74,7 @@ internal static class MessageBody
             case SuspectMessage suspect:
                 writer.Byte((byte)Kind.Suspect);
                 writer.Member(suspect.Member);
+                writer.Number(suspect.Heard);
                 break;
             case NeighbourMessage neighbours:
                 writer.Byte((byte)Kind.Neighbours);
@@ -113,7 +114,7 @@ internal static class MessageBody
             Kind.Released => new ReleasedMessage(reader.Number(), reader.Addresses()),
             Kind.Acquired => new AcquiredMessage(reader.Addresses()),
             Kind.Fail => new FailMessage(reader.Address(), reader.Text()),
-            Kind.Suspect => new SuspectMessage(reader.Member()),
+            Kind.Suspect => new SuspectMessage(reader.Member(), (uint)reader.Number(uint.MaxValue)),
             Kind.Neighbours => new NeighbourMessage(ReadNeighbours(ref reader)),
             _ => null,
         };

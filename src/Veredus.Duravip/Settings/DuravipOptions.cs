@@ -53,6 +53,9 @@ public sealed record DuravipOptions
     /// <summary>T: the time the bus needs to notice a lost host (totem token + consensus).</summary>
     public long BusDetectMs { get; init; } = 2_200;
 
+    /// <summary>First back-off after a FAIL; it doubles up to 20 times this. Not an option of the configuration.</summary>
+    internal long FailBackoffMs { get; init; } = 30_000;
+
     /// <summary>H: for how long the guard keeps renewing after the heartbeat that proved the node alive was sent.</summary>
     public long AliveWindowMs => 2 * HeartbeatPeriodMs;
 
