@@ -9,6 +9,7 @@ public sealed partial class SmtpClientSession
     private const int ReadSize = 32 * 1024;
 
     /// <summary>Appends DATA, or BDAT with all of a small content.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> AppendEarlyAsync(MessageContent content, bool chunks, Envelope envelope)
     {
         if (!chunks)
@@ -28,6 +29,7 @@ public sealed partial class SmtpClientSession
         Append(" LAST\r\n"u8);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask FinishChunkAsync(MessageContent content, Envelope envelope, bool sent)
     {
         if (!sent)
@@ -48,6 +50,7 @@ public sealed partial class SmtpClientSession
             _needsReset = envelope.MailAccepted && code >= 300;  // nobody to send to, and the peer said so
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask FinishDataAsync(MessageContent content, Envelope envelope, bool sent)
     {
         var outcomes = envelope.Outcomes;
@@ -95,6 +98,7 @@ public sealed partial class SmtpClientSession
     }
 
     /// <summary>Reads the reply to the content: one for all, or with LMTP one for each accepted recipient (RFC 2033 §4.2).</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask ConfirmAsync(Envelope envelope, bool chunks)
     {
         var outcomes = envelope.Outcomes;
@@ -142,6 +146,7 @@ public sealed partial class SmtpClientSession
 
     /// <summary>Appends the content to the output, writing whenever that is full; the last part is left there.</summary>
     /// <returns><see langword="false"/>: the transaction is over and all outcomes are set.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> AppendContentAsync(MessageContent content, ContentPlace place, bool stuff)
     {
         if (content.TryGetSequence(out var sequence))
@@ -165,6 +170,7 @@ public sealed partial class SmtpClientSession
     }
 
     /// <summary>The content is read straight into the output.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> AppendRawAsync(MessageContent content, ContentPlace place)
     {
         for (var offset = 0L; offset < content.Length;)
@@ -184,6 +190,7 @@ public sealed partial class SmtpClientSession
         return true;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> AppendStuffedAsync(MessageContent content, ContentPlace place)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
@@ -208,6 +215,7 @@ public sealed partial class SmtpClientSession
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<int> ReadContentAsync(MessageContent content, long offset, Memory<byte> destination, ContentPlace place)
     {
         try

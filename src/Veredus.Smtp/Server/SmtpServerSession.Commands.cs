@@ -155,6 +155,7 @@ public sealed partial class SmtpServerSession
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask MailAsync(MailCommand mail)
     {
         State = SessionState.SendingMailFromResponse;
@@ -170,6 +171,7 @@ public sealed partial class SmtpServerSession
         Reply(reply ?? SmtpReplies.SenderOk);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask RcptAsync(RcptCommand rcpt)
     {
         State = SessionState.SendingRcptToResponse;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 
 namespace Veredus.Smtp;
 
@@ -9,6 +10,7 @@ public sealed partial class SmtpServerSession
     private DataScanner? _scanner;
     private bool _tooLarge;
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask DataAsync()
     {
         if (!await OpenSinkAsync(dotStuffed: true))
@@ -41,6 +43,7 @@ public sealed partial class SmtpServerSession
         await EndContentAsync();
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask BdatAsync(long size, bool isLast)
     {
         if (_phase != SmtpPhase.Chunking)
@@ -76,6 +79,7 @@ public sealed partial class SmtpServerSession
 
     private SmtpReply? _chunkRefusal;
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> OpenSinkAsync(bool dotStuffed, bool refuseNow = true)
     {
         State = SessionState.DataPhase;
@@ -101,12 +105,14 @@ public sealed partial class SmtpServerSession
         return taken;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask FlushSinkAsync()
     {
         if (_sink is { } sink && !await sink.FlushAsync(_aborted))
             _sink = null;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask EndContentAsync()
     {
         State = SessionState.SendingBodyResponse;

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 
 namespace Veredus.Smtp;
 
@@ -89,6 +90,7 @@ public sealed partial class SmtpServerSession
     /// <param name="wholeLine">One deadline for all of the line, not one for each portion.</param>
     /// <param name="closable">A request to close ends the wait, with <see langword="true"/>.</param>
     /// <returns><see langword="false"/>: there will be no more, or the session shall close; see <c>_end</c>.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> FillAsync(bool wholeLine, bool closable = false)
     {
         if (_completed)
@@ -165,6 +167,7 @@ public sealed partial class SmtpServerSession
     }
 
     /// <summary>Sends the replies that wait.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> FlushAsync()
     {
         if (_output.CanGetUnflushedBytes && _output.UnflushedBytes == 0)
