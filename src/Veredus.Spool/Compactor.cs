@@ -184,17 +184,28 @@ internal sealed class Compactor(
     {
         var contents = SegmentIndex.TryRead(disk, source.Path, source.Number) ?? SegmentScan.Read(source.File, source.Number, source.End, source.SyncedEnd);
         var plan = tables.Locked(view => EvacuationPlan.Make(view, source, contents));
-        foreach (var move in plan.Moves)
+        try
         {
-            await PaceAsync(move.Length);
-            Copy(source, move);
+            foreach (var move in plan.Moves)
+            {
+                await PaceAsync(move.Length);
+                Copy(source, move);
+            }
+            if (_cold is not null)
+                SyncCold();
         }
-        if (plan.Moves.Count > 0)
-            SyncCold();
+        catch
+        {
+            foreach (var record in tables.Locked(plan.NoteCopies))
+                writer.Enqueue(record);
+            throw;
+        }
         tables.Locked(view => plan.Publish(view, source));
         foreach (var record in plan.Carried)
             writer.Enqueue(record);
-        if (plan.Carried.Count > 0 && (await writer.FlushAsync()).Status is not CommitStatus.Durable)
+        // Also when nothing was carried: a message that is being removed was not copied, and with its last envelope gone before the
+        // removal is durable, a crash would bring an older one back.
+        if ((await writer.FlushAsync()).Status is not CommitStatus.Durable)
             return false;
         source.Evacuated = !source.Damaged;
         SegmentsCompacted++;
@@ -342,6 +353,22 @@ internal sealed record EvacuationPlan(List<Move> Moves, List<SideRecord> Carried
         if (!source.Damaged)
             view.NoteLeaving(source);
         return true;
+    }
+
+    /// <summary>Copying ended half-way: what was copied is a second copy, which a removal must know of; those of messages removed meanwhile are returned.</summary>
+    public List<SideRecord> NoteCopies(SpoolTables.View view)
+    {
+        var removals = new List<SideRecord>();
+        foreach (var move in Moves)
+        {
+            if (move is not { Message: { } message, Target: { } target })
+                continue;
+            if (message.State is MessageState.Live)
+                view.NoteOlder(message, target.Number);
+            else
+                removals.Add(new(RecordType.Removal, message.Id, null, default, new(message.Body.Id, [target.Number])));
+        }
+        return removals;
     }
 
     private static uint[] Existing(in SpoolTables.View view, uint[] segments, Segment except)

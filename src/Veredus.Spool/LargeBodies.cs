@@ -1,15 +1,28 @@
 namespace Veredus.Spool;
 
 /// <summary>The directory of bodies that have files of their own.</summary>
-internal sealed class LargeBodies(IDisk disk, string directory, uint epoch)
+internal sealed class LargeBodies
 {
-    private int _next;
+    private const string Extension = ".body";
 
-    public LargeBodyFile Create() => new(disk, directory, (ulong)epoch << 32 | (uint)Interlocked.Increment(ref _next));
+    private readonly IDisk _disk;
+    private readonly string _directory;
+    private readonly ulong _firstOwn;
+    private ulong _last;
 
-    public string PathOf(ulong number) => LargeBodyFile.PathOf(directory, number);
+    /// <param name="epoch">Higher than what any record found at start names; a file of this epoch may be there all the same, made just before a crash.</param>
+    public LargeBodies(IDisk disk, string directory, uint epoch)
+    {
+        (_disk, _directory) = (disk, directory);
+        _last = Numbers().Append((ulong)epoch << 32).Max();
+        _firstOwn = _last + 1;
+    }
 
-    public IDiskFile Open(ulong number) => disk.Open(PathOf(number), writable: false);
+    public LargeBodyFile Create() => new(_disk, _directory, Interlocked.Increment(ref _last));
+
+    public string PathOf(ulong number) => LargeBodyFile.PathOf(_directory, number);
+
+    public IDiskFile Open(ulong number) => _disk.Open(PathOf(number), writable: false);
 
     /// <summary>Deletes files that no message needs; one that stays is an orphan for the next start.</summary>
     public void Delete(List<LargeStoredBody> bodies)
@@ -21,11 +34,16 @@ internal sealed class LargeBodies(IDisk disk, string directory, uint epoch)
     /// <summary>Deletes what an earlier process left and no message needs.</summary>
     public void DeleteOrphans(IReadOnlySet<ulong> needed)
     {
-        foreach (var name in disk.List(directory))
+        foreach (var number in Numbers().Where(number => number < _firstOwn && !needed.Contains(number)))
+            TryDelete(PathOf(number));
+    }
+
+    private IEnumerable<ulong> Numbers()
+    {
+        foreach (var name in _disk.List(_directory))
         {
-            if (name.EndsWith(".body", StringComparison.Ordinal) && ulong.TryParse(name.AsSpan(0, name.Length - 5), System.Globalization.NumberStyles.HexNumber, null, out var number)
-                && number >> 32 < epoch && !needed.Contains(number))
-                TryDelete(Path.Combine(directory, name));
+            if (name.EndsWith(Extension, StringComparison.Ordinal) && ulong.TryParse(name.AsSpan(0, name.Length - Extension.Length), System.Globalization.NumberStyles.HexNumber, null, out var number))
+                yield return number;
         }
     }
 
@@ -33,7 +51,7 @@ internal sealed class LargeBodies(IDisk disk, string directory, uint epoch)
     {
         try
         {
-            disk.Delete(path);
+            _disk.Delete(path);
         }
         catch (DiskException)
         {

@@ -39,7 +39,7 @@ internal sealed class LogWriter : IDisposable
     private readonly List<SideRecord> _deferred = [];
     private int _nextRequest, _scratchUsed, _groupBytes;
     private bool _timerRuns;
-    private Segment? _current, _previous;
+    private Segment? _current;
 
     public LogWriter(SpoolOptions options, SegmentPool pool, SpoolTables tables, LargeBodies large, TimeProvider time)
     {
@@ -130,7 +130,6 @@ internal sealed class LogWriter : IDisposable
     /// <summary>Ends the thread after what is queued; nothing may be queued any more.</summary>
     public void Dispose()
     {
-        _flushTimer.Dispose();
         if (_thread is not null)
         {
             lock (_queue)
@@ -140,6 +139,7 @@ internal sealed class LogWriter : IDisposable
             }
             _thread.Join();
         }
+        _flushTimer.Dispose();
         _signal.Dispose();
         _removalSlots.Dispose();
         _faulted.Dispose();
@@ -256,12 +256,11 @@ internal sealed class LogWriter : IDisposable
         if (_current is not null)
         {
             WriteGroup();
-            if (_current is not null)
-                SyncGroup();
+            SyncGroup();
         }
         try
         {
-            var next = _pool.Take(bytes, forMail, _tables.LastSlot, _current ?? _previous);
+            var next = _pool.Take(bytes, forMail, _tables.LastSlot, _current);
             Seal();
             _tables.AddSegment(next);
             Volatile.Write(ref _current, next);
@@ -307,23 +306,26 @@ internal sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>The disk filled up in the middle of a group. What of it got there must not count: the next segment will say that this one ended before.</summary>
+    /// <summary>The disk filled up in the middle of a group. What of it got there must never count: zeros take its place before anything else is written.</summary>
     private void Abandon(DiskException error)
     {
-        foreach (var request in _group)
-            Refuse(request, error);
-        _group.Clear();
+        try
+        {
+            _current!.File.Write(new byte[_groupBytes], _current.End);
+            _current.File.Sync();
+        }
+        catch (DiskException e)
+        {
+            throw new DiskException(DiskError.Failed, e.Message, e);
+        }
+        RefuseGroup(error);
         _deferred.AddRange(_sideGroup);
-        if (_unsyncedRemovals.Count > 0)
-            SyncGroup();
-        Seal();
     }
 
     private void Seal()
     {
         if (_current is not { } full)
             return;
-        _previous = full;
         (full.SealedAt, full.Sealed) = (_time.GetTimestamp(), true);
         Volatile.Write(ref _current, null);
         SegmentChanged?.Invoke();
@@ -339,6 +341,7 @@ internal sealed class LogWriter : IDisposable
             Syncs++;
         }
         _tables.Publish(_group);
+        EndRemovals();
         foreach (var request in _group)
         {
             if (request.Kind is RequestKind.Commit)
@@ -354,6 +357,10 @@ internal sealed class LogWriter : IDisposable
             request.Complete(new(CommitStatus.Durable, request.Messages, null));
         }
         _group.Clear();
+    }
+
+    private void EndRemovals()
+    {
         if (_unsyncedRemovals.Count == 0)
             return;
         var emptied = _tables.EndRemovals(_unsyncedRemovals, _deadBodies);
@@ -366,6 +373,17 @@ internal sealed class LogWriter : IDisposable
             SegmentChanged?.Invoke();
     }
 
+    /// <summary>Refuses what may have been written in part: should it be found at the next start, its large bodies must be there; if not, they are orphans.</summary>
+    private void RefuseGroup(DiskException? error)
+    {
+        foreach (var request in _group)
+        {
+            request.File?.Keep();
+            Refuse(request, error);
+        }
+        _group.Clear();
+    }
+
     private void Refuse(WriteRequest request, DiskException? error)
     {
         if (request.Kind is RequestKind.Commit)
@@ -376,12 +394,10 @@ internal sealed class LogWriter : IDisposable
     private void SetFault(DiskException e)
     {
         Fault = new($"spool: {e.Message} Nothing more is accepted or delivered until a restart.", e);
-        foreach (var request in _group)
-            Refuse(request, null);
-        _group.Clear();
         _octets.Clear();
         _removalSlots.Release(int.MaxValue / 2);  // whoever waits to remove goes on; nothing will be recorded
         _faulted.Cancel();
+        RefuseGroup(null);
     }
 
     private void RequestFlush()

@@ -9,7 +9,7 @@ namespace Veredus.Spool;
 internal sealed class SegmentPool(IDisk disk, string directory, int segmentBytes, Guid spool, uint nextNumber)
 {
     /// <summary>Free files kept ready; more are deleted.</summary>
-    private const int KeptFree = 4, Ready = 2, ZeroBlock = 1 << 20;
+    private const int KeptFree = 8, Ready = 2, ZeroBlock = 1 << 20;
 
     public const string Extension = ".seg", UnfinishedExtension = ".new";
 

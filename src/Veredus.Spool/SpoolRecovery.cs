@@ -91,6 +91,8 @@ internal sealed class SpoolRecovery(IDisk disk, SpoolTables tables, LargeBodies?
             Note(segment, record, findings);
         if (!repair || isIndexed)
             return;
+        // After a kill, not a power cut, some of it may be in memory only; what this process builds on it must not be gone after the next crash.
+        segment.File.Sync();
         try
         {
             SegmentIndex.Write(disk, segment.Path, contents);

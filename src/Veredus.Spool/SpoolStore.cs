@@ -126,16 +126,17 @@ public sealed class SpoolStore : ISpool
     public ValueTask<CommitResult> CommitAsync(SpoolBody body, IReadOnlyList<Envelope> envelopes)
     {
         ArgumentOutOfRangeException.ThrowIfZero(envelopes.Count, nameof(envelopes));
-        return body.File is not null && body.Error is null ? CommitLargeAsync(body, envelopes) : Commit(body, envelopes);
+        return body.File is not null && body.Error is null ? CommitLargeAsync(body, envelopes) : CommitFinished(body, envelopes);
     }
 
     private async ValueTask<CommitResult> CommitLargeAsync(SpoolBody body, IReadOnlyList<Envelope> envelopes)
     {
         await Task.Run(() => body.FinishFile(_options.Sync));
-        return await Commit(body, envelopes);
+        return await CommitFinished(body, envelopes);
     }
 
-    private ValueTask<CommitResult> Commit(SpoolBody body, IReadOnlyList<Envelope> envelopes)
+    /// <summary>Commits a body whose file, if it has one, is complete.</summary>
+    internal ValueTask<CommitResult> CommitFinished(SpoolBody body, IReadOnlyList<Envelope> envelopes)
     {
         if (body.Error is { } error)
             return new(new CommitResult(error.Error is DiskError.NoSpace ? CommitStatus.NoSpace : CommitStatus.Failed, [], error.Message));

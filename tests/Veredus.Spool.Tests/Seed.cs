@@ -42,11 +42,13 @@ internal sealed class ManualTime(DateTimeOffset start) : TimeProvider
 
     private sealed class ManualTimer(ManualTime time, TimerCallback callback, object? state) : ITimer
     {
+        private bool _disposed;
+
         public DateTimeOffset Due { get; private set; } = DateTimeOffset.MaxValue;
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            Due = dueTime == Timeout.InfiniteTimeSpan ? DateTimeOffset.MaxValue : time._now + dueTime;
+            Due = _disposed || dueTime == Timeout.InfiniteTimeSpan ? DateTimeOffset.MaxValue : time._now + dueTime;
             return true;
         }
 
@@ -56,7 +58,7 @@ internal sealed class ManualTime(DateTimeOffset start) : TimeProvider
             callback(state);
         }
 
-        public void Dispose() => Due = DateTimeOffset.MaxValue;
+        public void Dispose() => (Due, _disposed) = (DateTimeOffset.MaxValue, true);
 
         public ValueTask DisposeAsync()
         {

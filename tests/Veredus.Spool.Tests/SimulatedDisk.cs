@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 
 namespace Veredus.Spool.Tests;
@@ -10,8 +11,8 @@ internal sealed class SimulatedDisk(Random random) : IDisk
 {
     private const int Sector = 512;
 
-    private Dictionary<string, SimulatedFile> _names = [];
-    private Dictionary<string, SimulatedFile> _durableNames = [];
+    private ConcurrentDictionary<string, SimulatedFile> _names = [];
+    private readonly ConcurrentDictionary<string, SimulatedFile> _durableNames = [];
     private readonly HashSet<string> _directories = [];
     private readonly HashSet<string> _locks = [];
     private int _generation;
@@ -84,14 +85,14 @@ internal sealed class SimulatedDisk(Random random) : IDisk
     public void Delete(string path)
     {
         Operate($"delete {path}");
-        _names.Remove(path);
+        _names.TryRemove(path, out _);
     }
 
     public void Move(string from, string to)
     {
         Operate($"move {from}");
         _names[to] = _names[from];
-        _names.Remove(from);
+        _names.TryRemove(from, out _);
     }
 
     public void SyncDirectory(string directory)
@@ -105,10 +106,10 @@ internal sealed class SimulatedDisk(Random random) : IDisk
 
     public IDiskLock? TryLock(string path) => _locks.Add(path) ? new FakeLock(this, path) : null;
 
-    private static void Put(Dictionary<string, SimulatedFile> names, string name, SimulatedFile? file)
+    private static void Put(ConcurrentDictionary<string, SimulatedFile> names, string name, SimulatedFile? file)
     {
         if (file is null)
-            names.Remove(name);
+            names.TryRemove(name, out _);
         else
             names[name] = file;
     }
@@ -193,7 +194,9 @@ internal sealed class SimulatedDisk(Random random) : IDisk
             Demand();
             if (disk.Operate($"write {path}", throws: false) is { } failure)
             {
-                file.Write(offset, source[..disk.NextRandom(source.Length + 1)]);
+                var end = (offset + disk.NextRandom(source.Length + 1)) & -Sector;  // a sector is written whole or not
+                if (end > offset)
+                    file.Write(offset, source[..(int)(end - offset)]);
                 throw disk.Crashed ? new CrashException() : failure;
             }
             file.Write(offset, source);
