@@ -4,24 +4,23 @@ namespace Veredus.Reception.Content;
 
 /// <summary>
 /// Turns the content of a message as the client sent it into the content that is spooled: headers are checked, completed
-/// and stripped; the body passes through, checked or repaired where a rule asks for it. A stream: only the header section is held, and
-/// that only up to <see cref="MaxHeaderBytes"/>.
+/// and stripped; the body passes through. A stream: only the header section is held, and that only up to <see cref="MaxHeaderBytes"/>.
 /// </summary>
-/// <remarks>Input is free of dot-stuffing and of the final dot. One filter a message; not thread-safe; dispose to give back the buffer.</remarks>
-public sealed class ContentFilter(ContentRules rules, TraceFacts trace, IContentOutput output) : IDisposable
+/// <remarks>Input is free of dot-stuffing and of the final dot; in the headers every lone CR or LF becomes a line end, whether the message will be accepted or not. One filter a message; not thread-safe; dispose to give back the buffer.</remarks>
+public sealed class ContentFilter(ContentRules rules, TraceFacts trace, IBufferWriter<byte> output) : IDisposable
 {
     /// <summary>Largest header section, in octets, that is accepted.</summary>
     public const int MaxHeaderBytes = 256 * 1024;
 
     private readonly HeaderRewriter _headers = new(rules, trace);
-    private readonly BodyFilter _body = new(rules, output);
+    private readonly BodyWriter _body = new(rules.FixLineEndsInBody, rules.BreakLinesAt);
     private byte[]? _held;
     private int _heldBytes;
     private int _scanned;
     private bool _inBody;
 
     /// <summary>What was found in the headers; complete once the body has begun or <see cref="Complete"/> was called.</summary>
-    public ContentFacts Facts => _headers.Facts;
+    public HeaderFacts Facts => _headers.Facts;
 
     /// <summary>The first fault; once there is one, nothing more is written.</summary>
     public ContentFault Fault { get; private set; }
@@ -33,7 +32,11 @@ public sealed class ContentFilter(ContentRules rules, TraceFacts trace, IContent
         if (Fault != ContentFault.None)
             return false;
         if (_inBody)
-            return Accept(_body.Write(bytes));
+        {
+            _body.Write(bytes, output);
+            return true;
+        }
+
         if (_heldBytes > 0)
         {
             // Only as much as may still be header: the body is not copied into the held part in one piece.
@@ -46,7 +49,8 @@ public sealed class ContentFilter(ContentRules rules, TraceFacts trace, IContent
                     return false;
             }
 
-            return bytes.Length == 0 || Accept(_body.Write(bytes));
+            _body.Write(bytes, output);
+            return true;
         }
 
         // The usual case: the first piece holds all headers, and nothing is copied.
@@ -65,7 +69,8 @@ public sealed class ContentFilter(ContentRules rules, TraceFacts trace, IContent
             return false;
         if (!_inBody && !Scan(_held.AsSpan(0, _heldBytes), isLast: true))
             return false;
-        return Accept(_body.Complete());
+        _body.Complete(output);
+        return true;
     }
 
     public void Dispose()
@@ -87,10 +92,8 @@ public sealed class ContentFilter(ContentRules rules, TraceFacts trace, IContent
         if (!Accept(_headers.Rewrite(bytes[..end.HeaderBytes], output)))
             return false;
         output.Write("\r\n"u8);
-        // A bare LF as the empty line is a lone line break like any other in the headers.
-        if (end.BlankIsBare && rules.LoneBreakInHeaders == LoneLineBreak.Reject)
-            return Accept(ContentFault.LoneBreakInHeaders);
-        return Accept(_body.Write(bytes[(end.HeaderBytes + end.BlankBytes)..]));
+        _body.Write(bytes[(end.HeaderBytes + end.BlankBytes)..], output);
+        return true;
     }
 
     private bool Accept(ContentFault fault)

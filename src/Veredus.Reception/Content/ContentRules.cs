@@ -1,31 +1,5 @@
 namespace Veredus.Reception.Content;
 
-/// <summary>What to do with a CR or LF that stands alone (<c>rfc2822_lone_lf_in_headers</c>, <c>rfc2822_lone_lf_in_body</c>).</summary>
-public enum LoneLineBreak
-{
-    /// <summary>Leave it as it is.</summary>
-    Ignore,
-
-    /// <summary>Refuse the message.</summary>
-    Reject,
-
-    /// <summary>Write CR LF instead.</summary>
-    Fix,
-}
-
-/// <summary>What to do with a line that is longer than the limit (<c>rfc2822_max_line_length</c>).</summary>
-public enum LongLine
-{
-    /// <summary>Leave it as it is.</summary>
-    Ignore,
-
-    /// <summary>Refuse the message.</summary>
-    Reject,
-
-    /// <summary>Break it: header lines are folded, body lines cut.</summary>
-    Fix,
-}
-
 /// <summary>What to do when a message has no <c>Date</c> header (<c>rfc2822_date_header</c>).</summary>
 public enum MissingDate
 {
@@ -42,9 +16,6 @@ public enum MissingDate
 /// <summary>The content rules in force for one message: the <c>rfc2822_*</c> options, <c>mail_loop</c> and what policy wants to see.</summary>
 public sealed record ContentRules
 {
-    /// <summary>RFC 5322 §2.1.1: octets in a line, CR LF not counted.</summary>
-    public const int StandardLineLength = 998;
-
     public MissingDate Date { get; init; } = MissingDate.Add;
 
     /// <summary>Add a <c>Message-ID</c> where there is none.</summary>
@@ -53,15 +24,11 @@ public sealed record ContentRules
     /// <summary>Refuse a message without a header section.</summary>
     public bool RequireHeaders { get; init; } = true;
 
-    /// <summary><see cref="LoneLineBreak.Fix"/> or <see cref="LoneLineBreak.Reject"/>; headers know no third way.</summary>
-    public LoneLineBreak LoneBreakInHeaders { get; init; } = LoneLineBreak.Reject;
+    /// <summary>Write CR LF for a lone CR or LF in the body.</summary>
+    public bool FixLineEndsInBody { get; init; }
 
-    public LoneLineBreak LoneBreakInBody { get; init; } = LoneLineBreak.Ignore;
-
-    public LongLine LongLine { get; init; } = LongLine.Ignore;
-
-    /// <summary>Octets in a line, CR LF not counted; looked at unless <see cref="LongLine"/> is <see cref="LongLine.Ignore"/>.</summary>
-    public int MaxLineLength { get; init; } = StandardLineLength;
+    /// <summary>Lines above this many octets (CR LF not counted) are broken: header lines folded, body lines cut. 0: no line is touched.</summary>
+    public int BreakLinesAt { get; init; }
 
     /// <summary>Add the Received line and take Return-Path out.</summary>
     public bool TraceHeaders { get; init; } = true;
@@ -84,15 +51,6 @@ public enum ContentFault
 {
     None,
 
-    /// <summary>A CR or LF alone in the headers.</summary>
-    LoneBreakInHeaders,
-
-    /// <summary>A CR or LF alone in the body.</summary>
-    LoneBreakInBody,
-
-    /// <summary>A line above the limit.</summary>
-    LineTooLong,
-
     /// <summary>No header section.</summary>
     NoHeaders,
 
@@ -107,7 +65,7 @@ public enum ContentFault
 }
 
 /// <summary>What policy may want to know of the headers.</summary>
-public sealed class ContentFacts
+public sealed class HeaderFacts
 {
     private readonly Dictionary<string, string> _headers = new(StringComparer.OrdinalIgnoreCase);
 

@@ -4,8 +4,7 @@ namespace Veredus.Reception.Content;
 /// <param name="Found">More input is needed when false.</param>
 /// <param name="HeaderBytes">Octets of the header lines, line breaks included.</param>
 /// <param name="BlankBytes">Octets of the empty line behind them; 0 when the section ends without one.</param>
-/// <param name="BlankIsBare">The empty line is a CR or LF alone.</param>
-internal readonly record struct HeaderEnd(bool Found, int HeaderBytes, int BlankBytes, bool BlankIsBare)
+internal readonly record struct HeaderEnd(bool Found, int HeaderBytes, int BlankBytes)
 {
     /// <summary>
     /// Finds the end: the first empty line, or the first line that is neither a field (RFC 5322 §2.2) nor the continuation of one.
@@ -28,13 +27,13 @@ internal readonly record struct HeaderEnd(bool Found, int HeaderBytes, int Blank
             if (length == 0)
             {
                 if (line.IsEmpty)
-                    return new(true, scanned, 0, false);
+                    return new(true, scanned, 0);
                 var isPair = line[0] == '\r' && line.Length > 1 && line[1] == '\n';
-                return new(true, scanned, isPair ? 2 : 1, !isPair);
+                return new(true, scanned, isPair ? 2 : 1);
             }
 
             if (!(line[0] is (byte)' ' or (byte)'\t' ? scanned > 0 : IsField(line[..length])))
-                return new(true, scanned, 0, false);
+                return new(true, scanned, 0);
             scanned += length;
             if (length < line.Length)
                 scanned += line[length] == '\r' && length + 1 < line.Length && line[length + 1] == '\n' ? 2 : 1;

@@ -1,10 +1,12 @@
+using System.Buffers;
+
 namespace Veredus.Reception.Content;
 
 /// <summary>Folds header lines that are too long (RFC 5322 §2.2.3).</summary>
 internal static class HeaderFolder
 {
     /// <summary>Writes a field whose lines all end with CR LF; a line above the limit is broken at its last white space, or, where there is none, at the limit.</summary>
-    public static void Write(ReadOnlySpan<byte> field, int maxLine, IContentOutput output)
+    public static void Write(ReadOnlySpan<byte> field, int maxLine, IBufferWriter<byte> output)
     {
         while (!field.IsEmpty)
         {

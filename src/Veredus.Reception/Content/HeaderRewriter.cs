@@ -9,24 +9,20 @@ internal sealed class HeaderRewriter(ContentRules rules, TraceFacts trace) : IDi
     private const int MaxKeptValue = 4096;
     private byte[]? _scratch;
 
-    public ContentFacts Facts { get; } = new();
+    public HeaderFacts Facts { get; } = new();
 
     /// <param name="section">All header lines; the last one may lack its line break.</param>
     /// <param name="output">Gets nothing when the section is refused.</param>
-    public ContentFault Rewrite(ReadOnlySpan<byte> section, IContentOutput output)
+    public ContentFault Rewrite(ReadOnlySpan<byte> section, IBufferWriter<byte> output)
     {
         if (section.IsEmpty && rules.RequireHeaders)
             return ContentFault.NoHeaders;
-        if (Canonical(ref section) is var broken and not ContentFault.None)
-            return broken;
-
-        var (hasDate, hasMessageId, isFirst) = (false, false, true);
+        Canonical(ref section);
+        var (hasDate, hasMessageId) = (false, false);
         for (var rest = section; !rest.IsEmpty;)
         {
             var field = NextField(ref rest);
             var name = Name(field);
-            if (rules.LongLine == LongLine.Reject && HasLongLine(field))
-                return ContentFault.LineTooLong;
             if (Is(name, "received"u8))
                 Facts.ReceivedHeaders++;
             else if (Is(name, "date"u8))
@@ -46,12 +42,12 @@ internal sealed class HeaderRewriter(ContentRules rules, TraceFacts trace) : IDi
             WriteText(output, TraceHeaders.Received(trace));
         // Neighbouring fields that stay are written in one piece.
         var (kept, start) = (0, 0);
-        for (var rest = section; !rest.IsEmpty; isFirst = false)
+        for (var rest = section; !rest.IsEmpty;)
         {
             var field = NextField(ref rest);
             var name = Name(field);
             var goes = (rules.TraceHeaders && Is(name, "return-path"u8)) || IsRemoved(name);
-            var folds = !goes && rules.LongLine == LongLine.Fix && HasLongLine(field);
+            var folds = !goes && HasLongLine(field);
             if (!goes && !folds)
             {
                 kept += field.Length;
@@ -62,7 +58,7 @@ internal sealed class HeaderRewriter(ContentRules rules, TraceFacts trace) : IDi
             start += kept + field.Length;
             kept = 0;
             if (folds)
-                HeaderFolder.Write(field, rules.MaxLineLength, output);
+                HeaderFolder.Write(field, rules.BreakLinesAt, output);
         }
 
         Flush(section, output, start, kept);
@@ -80,16 +76,16 @@ internal sealed class HeaderRewriter(ContentRules rules, TraceFacts trace) : IDi
         _scratch = null;
     }
 
-    private static void Flush(ReadOnlySpan<byte> section, IContentOutput output, int start, int length)
+    private static void Flush(ReadOnlySpan<byte> section, IBufferWriter<byte> output, int start, int length)
     {
         if (length > 0)
             output.Write(section.Slice(start, length));
     }
 
-    /// <summary>Makes every line end with CR LF, or says why not. The section is copied only when something has to change.</summary>
-    private ContentFault Canonical(ref ReadOnlySpan<byte> section)
+    /// <summary>Makes every line end with CR LF. The section is copied only when something has to change.</summary>
+    private void Canonical(ref ReadOnlySpan<byte> section)
     {
-        var breaks = 0;
+        var lone = 0;
         for (var at = 0; at < section.Length; at++)
         {
             var next = section[at..].IndexOfAny((byte)'\r', (byte)'\n');
@@ -98,16 +94,14 @@ internal sealed class HeaderRewriter(ContentRules rules, TraceFacts trace) : IDi
             at += next;
             if (section[at] == '\r' && at + 1 < section.Length && section[at + 1] == '\n')
                 at++;
-            else if (rules.LoneBreakInHeaders == LoneLineBreak.Reject)
-                return ContentFault.LoneBreakInHeaders;
             else
-                breaks++;
+                lone++;
         }
 
         var isCut = !section.IsEmpty && section[^1] is not ((byte)'\n' or (byte)'\r');
-        if (breaks == 0 && !isCut)
-            return ContentFault.None;
-        _scratch = ArrayPool<byte>.Shared.Rent(section.Length + breaks + 2);
+        if (lone == 0 && !isCut)
+            return;
+        _scratch = ArrayPool<byte>.Shared.Rent(section.Length + lone + 2);
         var length = 0;
         for (var at = 0; at < section.Length; at++)
         {
@@ -131,7 +125,6 @@ internal sealed class HeaderRewriter(ContentRules rules, TraceFacts trace) : IDi
         }
 
         section = _scratch.AsSpan(0, length);
-        return ContentFault.None;
     }
 
     /// <summary>Takes one field with its continuation lines off the front.</summary>
@@ -156,12 +149,12 @@ internal sealed class HeaderRewriter(ContentRules rules, TraceFacts trace) : IDi
 
     private bool HasLongLine(ReadOnlySpan<byte> field)
     {
-        if (field.Length - 2 <= rules.MaxLineLength)
+        if (rules.BreakLinesAt == 0 || field.Length - 2 <= rules.BreakLinesAt)
             return false;
         while (!field.IsEmpty)
         {
             var length = field.IndexOf("\r\n"u8);
-            if (length > rules.MaxLineLength)
+            if (length > rules.BreakLinesAt)
                 return true;
             field = field[(length + 2)..];
         }
@@ -188,7 +181,7 @@ internal sealed class HeaderRewriter(ContentRules rules, TraceFacts trace) : IDi
         return Encoding.UTF8.GetString(value).Replace("\r\n", "", StringComparison.Ordinal);
     }
 
-    private static void WriteText(IContentOutput output, string text)
+    private static void WriteText(IBufferWriter<byte> output, string text)
     {
         Span<byte> small = stackalloc byte[1024];
         output.Write(Encoding.UTF8.TryGetBytes(text, small, out var written) ? small[..written] : Encoding.UTF8.GetBytes(text));

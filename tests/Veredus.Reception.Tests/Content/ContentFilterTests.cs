@@ -81,33 +81,30 @@ public sealed class ContentFilterTests(ITestOutputHelper output)
     [InlineData("Subject: a\nTo: b\r\n\r\nbody\r\n")]
     [InlineData("Subject: a\rTo: b\r\n\r\nbody\r\n")]
     [InlineData("Subject: a\r\nTo: b\r\n\nbody\r\n")]
-    public void Lone_line_breaks_in_headers_are_refused_or_repaired(string message)
+    public void Lone_line_breaks_in_headers_are_repaired(string message)
     {
-        Assert.Equal(ContentFault.LoneBreakInHeaders, Filtered.Run(Filtered.NoTrace, message).Fault);
-        Assert.Equal("Subject: a\r\nTo: b\r\n\r\nbody\r\n", Filtered.Run(Filtered.NoTrace with { LoneBreakInHeaders = LoneLineBreak.Fix }, message).Text);
+        Assert.Equal("Subject: a\r\nTo: b\r\n\r\nbody\r\n", Filtered.Run(Filtered.NoTrace, message).Text);
     }
 
     [Fact]
-    public void Lone_line_breaks_in_the_body_are_left_refused_or_repaired()
+    public void Lone_line_breaks_in_the_body_are_left_or_repaired()
     {
-        const string Message = "Subject: a\r\n\r\none\ntwo\rthree\r\n\r";
+        const string Message = "Subject: a\r\n\r\none\ntwo\rthree\r\n\n.\n\r";
         Assert.Equal(Message, Filtered.Run(Filtered.NoTrace, Message).Text);
-        Assert.Equal(ContentFault.LoneBreakInBody, Filtered.Run(Filtered.NoTrace with { LoneBreakInBody = LoneLineBreak.Reject }, Message).Fault);
-        Assert.Equal("Subject: a\r\n\r\none\r\ntwo\r\nthree\r\n\r\n", Filtered.Run(Filtered.NoTrace with { LoneBreakInBody = LoneLineBreak.Fix }, Message).Text);
+        Assert.Equal("Subject: a\r\n\r\none\r\ntwo\r\nthree\r\n\r\n.\r\n\r\n", Filtered.Run(Filtered.NoTrace with { FixLineEndsInBody = true }, Message).Text);
     }
 
     [Fact]
-    public void Long_lines_are_left_refused_or_broken()
+    public void Long_lines_are_left_alone_or_broken()
     {
-        var rules = Filtered.NoTrace with { MaxLineLength = 20 };
-        const string Message = "Subject: one two three four five\r\nX: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\r\n0123456789012345678901234567890\r\n";
+        const string Message = "Subject: one two three four five\r\nX: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\r\n0123456789012345678901234567890\r\n01234567890123456789\r\n";
 
-        Assert.Equal(Message, Filtered.Run(rules, Message).Text);
-        Assert.Equal(ContentFault.LineTooLong, Filtered.Run(rules with { LongLine = LongLine.Reject }, Message).Fault);
-        var text = Filtered.Run(rules with { LongLine = LongLine.Fix }, Message).Text;
+        Assert.Equal(Message, Filtered.Run(Filtered.NoTrace, Message).Text);
+        var text = Filtered.Run(Filtered.NoTrace with { BreakLinesAt = 20 }, Message).Text;
         Assert.All(text.Split("\r\n"), line => Assert.InRange(line.Length, 0, 20));
         Assert.Equal(Message.Replace("\r\n", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal), text.Replace("\r\n", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal));
         Assert.StartsWith("Subject: one two\r\n three four five\r\n", text, StringComparison.Ordinal);
+        Assert.EndsWith("\r\n\r\n01234567890123456789\r\n01234567890\r\n01234567890123456789\r\n", text, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -154,10 +151,8 @@ public sealed class ContentFilterTests(ITestOutputHelper output)
                 RequireHeaders = random.Next(2) == 0,
                 TraceHeaders = random.Next(2) == 0,
                 RemovedHeader = "X-Binding",
-                LoneBreakInHeaders = random.Next(2) == 0 ? LoneLineBreak.Fix : LoneLineBreak.Reject,
-                LoneBreakInBody = (LoneLineBreak)random.Next(3),
-                LongLine = (LongLine)random.Next(3),
-                MaxLineLength = 12,
+                BreakLinesAt = random.Next(2) == 0 ? 12 : 0,
+                FixLineEndsInBody = random.Next(2) == 0,
             };
             var whole = Filtered.Run(rules, message);
             var cut = Filtered.Run(rules, message, () => random.Next(1, 5));

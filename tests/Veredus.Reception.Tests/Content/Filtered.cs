@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 using System.Text;
 using Veredus.Reception.Content;
@@ -5,10 +6,8 @@ using Veredus.Reception.Content;
 namespace Veredus.Reception.Tests.Content;
 
 /// <summary>Runs a filter over a message that arrives in pieces.</summary>
-internal sealed class Filtered : IContentOutput
+internal sealed class Filtered
 {
-    private readonly List<byte> _bytes = [];
-
     public static readonly TraceFacts Trace = new(
         new IPEndPoint(IPAddress.Parse("203.0.113.9"), 41220), "app.example.com", "mx1.example.org", "news@example.com", "ESMTPSA",
         "10/00-00007-08B31BA6", "mx1.example.org", DateTimeOffset.FromUnixTimeSeconds(1790000000));
@@ -17,14 +16,14 @@ internal sealed class Filtered : IContentOutput
 
     public required ContentFault Fault { get; init; }
 
-    public required ContentFacts Facts { get; init; }
+    public required HeaderFacts Facts { get; init; }
 
-    public string Text => Encoding.Latin1.GetString(_bytes.ToArray());
+    public required string Text { get; init; }
 
     public static Filtered Run(ContentRules rules, string message, Func<int>? pieces = null)
     {
         var bytes = Encoding.Latin1.GetBytes(message);
-        var output = new Filtered { Fault = default, Facts = new() };
+        var output = new ArrayBufferWriter<byte>();
         using var filter = new ContentFilter(rules, Trace, output);
         for (var at = 0; at < bytes.Length;)
         {
@@ -35,10 +34,6 @@ internal sealed class Filtered : IContentOutput
         }
 
         filter.Complete();
-        var result = new Filtered { Fault = filter.Fault, Facts = filter.Facts };
-        result.Write(output._bytes.ToArray());
-        return result;
+        return new() { Fault = filter.Fault, Facts = filter.Facts, Text = Encoding.Latin1.GetString(output.WrittenSpan) };
     }
-
-    public void Write(ReadOnlySpan<byte> bytes) => _bytes.AddRange(bytes);
 }
