@@ -1,0 +1,91 @@
+using Veredus.Configuration;
+using Veredus.Logging;
+
+namespace Veredus.Node.Logs;
+
+/// <summary>Reads the loggers and <c>debug_flags</c> of a configuration, and sets the logs accordingly at each reload.</summary>
+/// <remarks>Register it last: logs change over in one step that can fail, and nothing may fail behind it.</remarks>
+internal sealed class LogConfiguration(MailLogs logs, bool toStderr) : IConfigurationParticipant
+{
+    /// <summary>Opens the logs of the first configuration.</summary>
+    /// <exception cref="IOException">A file cannot be opened.</exception>
+    public void Start(ConfigurationSnapshot configuration)
+    {
+        if (!logs.TryConfigure(Loggers(configuration), Panic(configuration, toStderr), out var error))
+            throw new IOException(error);
+    }
+
+    public ValueTask<IPreparedConfiguration?> PrepareAsync(ConfigurationChange change, PreparationProblems problems, CancellationToken cancellationToken)
+    {
+        if (problems.Items.Count == 0 && !logs.TryConfigure(Loggers(change.New), Panic(change.New, toStderr), out var error))
+            problems.Add(change.New.Root.Position, "ec_logger", error);
+        return default;
+    }
+
+    /// <summary>The loggers that the configuration names.</summary>
+    public static IReadOnlyList<LoggerSettings> Loggers(ConfigurationSnapshot configuration)
+    {
+        var loggers = new List<LoggerSettings>();
+        foreach (var module in configuration.Modules(ScopeKinds.EcLogger))
+        {
+            List<LogDestination> logs =
+            [
+                new(LogKind.Main, module.Get(Options.Mainlog), module.Get(Options.MainlogMode)),
+                new(LogKind.Reject, module.Get(Options.Rejectlog), module.Get(Options.RejectlogMode)),
+                new(LogKind.Panic, module.Get(Options.Paniclog), module.Get(Options.PaniclogMode)),
+                new(LogKind.Account, module.Get(Options.Acctlog), module.Get(Options.AcctlogMode)),
+            ];
+            if (module.Get(Options.Importlog) is { } importlog)
+                logs.Add(new(LogKind.Import, importlog, module.Get(Options.ImportlogMode)));
+            loggers.Add(new()
+            {
+                Logs = logs,
+                Heartbeat = module.Get(Options.LogHeartbeat),
+                Records = LogRecords.All & ~(
+                    Unless(module, Options.LogReceptions, LogRecords.Receptions) | Unless(module, Options.LogDeliveries, LogRecords.Deliveries)
+                    | Unless(module, Options.LogTransientFailures, LogRecords.TransientFailures) | Unless(module, Options.LogPermanentFailures, LogRecords.PermanentFailures)
+                    | Unless(module, Options.LogRejections, LogRecords.Rejections) | Unless(module, Options.LogErrors, LogRecords.Errors)),
+            });
+        }
+
+        foreach (var module in configuration.Modules(ScopeKinds.BounceLogger))
+        {
+            loggers.Add(new()
+            {
+                Logs = [new(LogKind.Bounce, module.Get(Options.Bouncelog), module.Get(Options.BouncelogMode))],
+                Heartbeat = module.Get(Options.LogHeartbeat),
+                Records = LogRecords.All & ~(
+                    Unless(module, Options.LogInbandBounces, LogRecords.InbandBounces) | Unless(module, Options.LogOutofbandBounces, LogRecords.OutOfBandBounces)
+                    | Unless(module, Options.LogTransientFailures, LogRecords.TransientBounces)),
+            });
+        }
+
+        return loggers;
+    }
+
+    /// <summary>The paniclog's filter.</summary>
+    public static PanicSettings Panic(ConfigurationSnapshot configuration, bool toStderr) => new()
+    {
+        Flags = new Dictionary<PanicLevel, PanicSubsystems>
+        {
+            [PanicLevel.Critical] = Subsystems(configuration, Options.DebugCritical),
+            [PanicLevel.Error] = Subsystems(configuration, Options.DebugError),
+            [PanicLevel.Warning] = Subsystems(configuration, Options.DebugWarning),
+            [PanicLevel.Notice] = Subsystems(configuration, Options.DebugNotice),
+            [PanicLevel.Info] = Subsystems(configuration, Options.DebugInfo),
+            [PanicLevel.Debug] = Subsystems(configuration, Options.DebugDebug),
+        },
+        ToStderr = toStderr,
+        TimestampFormat = configuration.Global.Get(Options.Timestampformat),
+    };
+
+    private static LogRecords Unless(ScopeNode module, Option<bool> option, LogRecords records) => module.Get(option) ? LogRecords.None : records;
+
+    private static PanicSubsystems Subsystems(ConfigurationSnapshot configuration, Option<IReadOnlyList<string>> level)
+    {
+        var subsystems = PanicSubsystems.None;
+        foreach (var name in configuration.Get(ScopeKinds.DebugFlags, level))
+            subsystems |= Enum.Parse<PanicSubsystems>(name, ignoreCase: true);
+        return subsystems;
+    }
+}
