@@ -52,7 +52,9 @@ public sealed class ConfiguredPolicies(ConfigurationSnapshot snapshot, string ho
     private sealed class State
     {
         private readonly ConditionalWeakTable<OptionView, SendingPolicy> _policies = [];
+        private readonly ConditionalWeakTable<OptionView, SendingPolicy> _suspended = [];
         private readonly bool _hasHosts;
+        private readonly bool _isDefaultSuspended;
 
         public State(ConfigurationSnapshot snapshot, string hostname, EquatableArray<IPEndPoint> own, long version)
         {
@@ -68,6 +70,7 @@ public sealed class ConfiguredPolicies(ConfigurationSnapshot snapshot, string ho
                 MaxResidentMessages = global.Get(Options.MaxResidentMessages),
             };
             HasGateways = Sets(snapshot.Root, scope => scope.Find(Options.Gateway) is not null);
+            _isDefaultSuspended = global.Get(Options.DefaultBinding) is DefaultBindingMode.Suspended;
             _hasHosts = Sets(snapshot.Root, scope => scope.Kind == ScopeKinds.Host);
         }
 
@@ -76,8 +79,13 @@ public sealed class ConfiguredPolicies(ConfigurationSnapshot snapshot, string ho
         public NodePolicy Node { get; }
         public bool HasGateways { get; }
 
-        public SendingPolicy Sending(string group, string binding, string domain) =>
-            _policies.GetValue(Snapshot.Sending(group, binding, domain), Read);
+        public SendingPolicy Sending(string group, string binding, string domain)
+        {
+            var view = Snapshot.Sending(group, binding, domain);
+            return _isDefaultSuspended && binding == "default" && group == "default"
+                ? _suspended.GetValue(view, key => Read(key) with { Suspended = true })
+                : _policies.GetValue(view, Read);
+        }
 
         public HostPolicy? Host(string group, string binding, string host)
         {
@@ -92,7 +100,7 @@ public sealed class ConfiguredPolicies(ConfigurationSnapshot snapshot, string ho
             var (source, second) = (view.Get(Options.BindAddress).Address, view.Get(Options.BindAddressSecondary).Address);
             return new()
             {
-                Suspended = view.Get(Options.SuspendDelivery) || (view.Get(Options.DefaultBinding) is DefaultBindingMode.Suspended && IsDefault(view)),
+                Suspended = view.Get(Options.SuspendDelivery),
                 Blackhole = view.Get(Options.Blackhole) is not BlackholeMode.No,
                 BindAddress = source,
                 BindAddressSecondary = second,
@@ -160,8 +168,6 @@ public sealed class ConfiguredPolicies(ConfigurationSnapshot snapshot, string ho
 
         private static ScopedRate? RateOf(Resolved<Rate> rate, string kind) =>
             rate.Value.IsUnlimited ? null : new($"{kind} {rate.ScopeId}", rate.Value.Events, rate.Value.Seconds);
-
-        private static bool IsDefault(OptionView view) => view.SearchOrder.Any(scope => scope.Kind == ScopeKinds.Binding && scope.Instance == "default");
 
         private static bool HasIpv6Source(ConfigurationSnapshot snapshot) => Sets(snapshot.Root, scope =>
             IsIpv6(scope.Find(Options.BindAddress)) || IsIpv6(scope.Find(Options.BindAddressSecondary)));

@@ -82,6 +82,15 @@ public sealed class ConfiguredPoliciesTests
     }
 
     [Fact]
+    public void A_suspended_default_binding_stops_only_itself()
+    {
+        var policies = Policies("default_binding = suspended\nbinding \"b1\" { }");
+
+        Assert.True(policies.Sending("default", "default", "d.test").Suspended);
+        Assert.False(policies.Sending("default", "b1", "d.test").Suspended);
+    }
+
+    [Fact]
     public void A_new_configuration_has_a_new_version()
     {
         var policies = Policies("");
