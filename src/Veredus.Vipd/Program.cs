@@ -23,9 +23,10 @@ try
     loop.Run();
     return 0;
 }
-catch (Exception failure) when (failure is Win32Exception or IOException)
+catch (Exception failure)
 {
-    Console.Error.WriteLine(failure.Message);
+    // Whatever it was: caught here, so that the loop's way out has taken the addresses off.
+    Console.Error.WriteLine(failure is Win32Exception or IOException or InvalidDataException ? failure.Message : failure.ToString());
     return 1;
 }
 

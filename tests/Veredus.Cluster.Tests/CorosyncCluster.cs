@@ -64,9 +64,12 @@ public sealed class CorosyncCluster : IAsyncLifetime
         return members;
     }
 
-    internal BusListener Connect(int i, string group)
+    internal CorosyncBus Open(int i, string group) =>
+        new(new CorosyncBusSettings(group) with { ReconnectInterval = TimeSpan.FromSeconds(0.2) }, _hosts[i - 1].Enter);
+
+    private BusListener Connect(int i, string group)
     {
-        var bus = new CorosyncBus(new CorosyncBusSettings(group) with { ReconnectInterval = TimeSpan.FromSeconds(0.2) }, _hosts[i - 1].Enter);
+        var bus = Open(i, group);
         _buses.Add(bus);
         return new(bus);
     }

@@ -18,7 +18,7 @@ public sealed class NetworkNamespace : IAsyncDisposable
     /// <summary>Why namespaces can't be made here; <see langword="null"/> when they can.</summary>
     public static string? WhyNot() => !OperatingSystem.IsLinux() ? "network namespaces exist on Linux only"
         : !File.Exists("/usr/sbin/ip") && !File.Exists("/sbin/ip") ? "iproute2 is not installed"
-        : Environment.UserName != "root" && !Environment.IsPrivilegedProcess ? "this process is not root"
+        : !Environment.IsPrivilegedProcess ? "this process is not root"
         : null;
 
     /// <summary>Makes an empty namespace with its loopback up.</summary>
