@@ -67,7 +67,10 @@ public sealed partial class SmtpServerSession : IDeadline
     public Exception? Failure { get; private set; }
 
     /// <summary>Runs the session to its end. Never throws for what the client does.</summary>
-    /// <param name="aborted">Kestrel's <c>ConnectionClosed</c>: drops everything at once.</param>
+    /// <param name="aborted">
+    /// Drops everything at once, handlers included. Not Kestrel's <c>ConnectionClosed</c>: that fires when a client has
+    /// merely finished sending, and would cut off the replies it waits for. The end of the input is seen without it.
+    /// </param>
     public async Task<SmtpSessionEnd> RunAsync(CancellationToken aborted)
     {
         _aborted = aborted;
