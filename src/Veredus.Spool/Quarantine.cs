@@ -1,7 +1,8 @@
 namespace Veredus.Spool;
 
 /// <summary>Keeps copies of damaged places in <c>corrupt/</c>, counts them and tells the operator, once per place. Nothing is ever deleted there.</summary>
-internal sealed class Quarantine(IDisk disk, string directory, Action<string>? notice)
+/// <param name="directory"><see langword="null"/>: only count.</param>
+internal sealed class Quarantine(IDisk disk, string? directory, Action<string>? notice)
 {
     private const int MaxCopy = 16 << 20;
 
@@ -15,6 +16,11 @@ internal sealed class Quarantine(IDisk disk, string directory, Action<string>? n
         var name = $"{Path.GetFileNameWithoutExtension(segment.Path)}-{segment.Number}-{offset}.bin";
         if (!FirstTime(name))
             return;
+        if (directory is null)
+        {
+            Interlocked.Increment(ref _count);
+            return;
+        }
         var octets = new byte[Math.Min(length, MaxCopy)];
         try
         {
@@ -27,20 +33,14 @@ internal sealed class Quarantine(IDisk disk, string directory, Action<string>? n
         Keep(name, octets, $"{reason} Segment {segment.Number}, {length} octets at {offset} of '{segment.Path}'.");
     }
 
-    public void SetAside(string name, ReadOnlySpan<byte> octets, string reason)
-    {
-        if (FirstTime(name))
-            Keep(name, octets, reason);
-    }
-
     /// <summary>Moves a whole file there.</summary>
     public void MoveAside(string path, string reason)
     {
-        var target = Path.Combine(directory, Path.GetFileName(path));
+        var target = Path.Combine(directory!, Path.GetFileName(path));
         for (var i = 1; disk.Exists(target); i++)
-            target = Path.Combine(directory, $"{Path.GetFileName(path)}.{i}");
+            target = Path.Combine(directory!, $"{Path.GetFileName(path)}.{i}");
         disk.Move(path, target);
-        disk.SyncDirectory(directory);
+        disk.SyncDirectory(directory!);
         Interlocked.Increment(ref _count);
         notice?.Invoke($"spool: {reason} Moved to '{target}'.");
     }
@@ -54,7 +54,7 @@ internal sealed class Quarantine(IDisk disk, string directory, Action<string>? n
     private void Keep(string name, ReadOnlySpan<byte> octets, string reason)
     {
         Interlocked.Increment(ref _count);
-        var path = Path.Combine(directory, name);
+        var path = Path.Combine(directory!, name);
         try
         {
             if (!disk.Exists(path))
@@ -62,7 +62,7 @@ internal sealed class Quarantine(IDisk disk, string directory, Action<string>? n
                 using var file = disk.Create(path);
                 file.Write(octets, 0);
                 file.Sync();
-                disk.SyncDirectory(directory);
+                disk.SyncDirectory(directory!);
             }
             notice?.Invoke($"spool: {reason} A copy is in '{path}'.");
         }

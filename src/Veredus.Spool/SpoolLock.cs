@@ -98,13 +98,13 @@ internal sealed class SpoolLock : IDisposable
         {
             var (machine, boot) = SpoolOwner.ThisMachine();
             var now = time.GetUtcNow();
-            if (!takeOver && SpoolOwner.TryParse(diskLock.ReadText(), out var last))
+            if (SpoolOwner.TryParse(diskLock.ReadText(), out var last))
             {
                 var seconds = (long)(now - last.Renewed).TotalSeconds;
-                if (last.Node != node)
+                if (last.Node != node && !takeOver)
                     throw new SpoolOpenException($"spool: '{spoolBase}' belongs to {last.Node} (renewed {seconds} s ago); this node is {node}. Set spoolbase to this node's own directory, or, if {last.Node} is gone, start with --take-over.");
                 if (last.Machine != machine && seconds < RenewalLimit.TotalSeconds)
-                    throw new SpoolOpenException($"spool: '{spoolBase}' belongs to {last.Node} on another machine (renewed {seconds} s ago). Wait until it has stopped for {RenewalLimit.TotalSeconds:0} s, or start with --take-over.");
+                    throw new SpoolOpenException($"spool: '{spoolBase}' belongs to {last.Node} on another machine (renewed {seconds} s ago). Stop it there and wait {RenewalLimit.TotalSeconds:0} s.");
             }
             var owner = new SpoolOwner(node, instance, Environment.ProcessId, machine, boot, now, now, takeOverOf);
             diskLock.WriteText(owner.Format());

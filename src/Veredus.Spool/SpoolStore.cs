@@ -83,6 +83,11 @@ public sealed class SpoolStore : ISpool
 
     internal LogWriter Writer => _writer;
 
+    internal IDisk Disk => _disk;
+
+    /// <summary>The messages of this moment.</summary>
+    internal List<StoredMessage> Snapshot() => _tables.Snapshot();
+
     internal Compactor Compactor => _compactor;
 
     /// <summary>Opens the spool at <see cref="SpoolOptions.Base"/>, or makes one in an empty directory, and takes its lock until disposed.</summary>

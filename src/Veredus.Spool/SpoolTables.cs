@@ -148,6 +148,12 @@ internal sealed class SpoolTables
             return [.. _messages.Values.Where(message => message is { State: MessageState.Live, Unannounced: true })];
     }
 
+    public List<StoredMessage> Snapshot()
+    {
+        lock (_gate)
+            return [.. _messages.Values.Where(message => message.State is MessageState.Live)];
+    }
+
     public bool IsLive(StoredMessage message)
     {
         lock (_gate)

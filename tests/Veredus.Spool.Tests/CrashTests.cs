@@ -7,7 +7,7 @@ namespace Veredus.Spool.Tests;
 /// <summary>Random work on a disk that crashes, fails and fills up at any step; after each restart the promises are looked at.</summary>
 public sealed class CrashTests(ITestOutputHelper output)
 {
-    private const int Runs = 60, LivesPerRun = 5;
+    private const int Runs = 25, LivesPerRun = 5;
 
     [Fact]
     public void No_crash_loses_what_was_promised_or_brings_back_what_was_removed() =>
