@@ -32,6 +32,9 @@ internal sealed class AddressKeeper(Rtnetlink netlink) : IDisposable
         Take(_held.Values.Where(held => Place(held.Address, out _) != held).ToArray(), []);
     }
 
+    /// <summary>Reads the interfaces anew: names, carrier and link-layer addresses.</summary>
+    public void ReadLinks() => _links = netlink.GetLinks().ToDictionary(link => link.Name);
+
     /// <summary>Reads what is on the host now: before the first of a request's addresses.</summary>
     public void Survey()
     {
@@ -62,7 +65,7 @@ internal sealed class AddressKeeper(Rtnetlink netlink) : IDisposable
             else
             {
                 wanted.Add(placement);
-                wrong.AddRange(_present[address].Where(info => !(info.IsOurs && PlacementOf(info) == placement)).Select(PlacementOf));
+                wrong.AddRange(_present[address].Where(info => !IsInPlace(info, placement)).Select(PlacementOf));
             }
         }
         if (wrong.Count > 0)
@@ -204,10 +207,11 @@ internal sealed class AddressKeeper(Rtnetlink netlink) : IDisposable
     private bool IsMain(AddressInfo info) =>
         !info.IsOurs && !_held.ContainsKey(info.Address) && info.PrefixLength != Topology.Find(info.Address)?.AliasPrefixLength;
 
+    private bool IsInPlace(AddressInfo info, AddressPlacement wanted) =>
+        PlacementOf(info) == wanted && (info.IsOurs || _held.ContainsKey(info.Address));
+
     private static GuardResult Refused(AddressInfo main) =>
         new(main.Address, GuardOutcome.MainAddress, 0, $"{main.Address}/{main.PrefixLength} is a main address of this host");
 
     private static AddressPlacement PlacementOf(AddressInfo info) => new(info.Address, info.PrefixLength, info.LinkIndex);
-
-    private void ReadLinks() => _links = netlink.GetLinks().ToDictionary(link => link.Name);
 }

@@ -31,6 +31,7 @@ internal sealed class Announcer(AddressKeeper keeper, Rtnetlink netlink, PacketS
     /// <summary>The hosts that a request's addresses are announced to one by one.</summary>
     public IReadOnlyList<NeighbourInfo> Listeners(AnnounceScope scope, NeighbourInfo[] known)
     {
+        keeper.ReadLinks();
         if (scope == AnnounceScope.AllHosts)
             return known;
         var gateways = netlink.GetDefaultGateways().Select(gateway => gateway.Gateway).ToHashSet();

@@ -111,6 +111,7 @@ internal sealed class GuardLoop : IDisposable
                 break;
             case GuardVerb.Probe:
                 var wait = new TimeSpan(reader.ReadInt64());
+                _keeper.ReadLinks();
                 _searches.Add(new(frame.Id, GuardWire.ReadAddresses(reader), _keeper, _sender, wait, now));
                 break;
             default:

@@ -224,6 +224,32 @@ public sealed partial class AddressGuardTests(ITestOutputHelper output)
         Assert.Equal(["2001:db8::10/128"], host.Addresses());
     }
 
+    [NamespaceFact]
+    public async Task An_interface_that_comes_later_is_found()
+    {
+        await using var host = await Host.StartAsync();
+        var later = IPAddress.Parse("198.19.0.1");
+        host.Guard.Beat();
+        Assert.Equal(GuardOutcome.NoInterface, (await host.Guard.AddAsync([later], CancellationToken.None).Within("the result"))[0].Outcome);
+
+        await host.Namespace.ConnectAsync("eth7", host.Namespace, "stub7", CancellationToken.None);
+
+        Assert.True((await host.Guard.AddAsync([later], CancellationToken.None).Within("the result"))[0].Ok);
+    }
+
+    [NamespaceFact]
+    public async Task An_address_on_the_wrong_interface_is_moved()
+    {
+        await using var host = await Host.StartAsync();
+        await host.Namespace.RunIpAsync("addr add 198.18.0.10/32 dev stub", CancellationToken.None);
+
+        host.Guard.Beat();
+        Assert.True((await host.Guard.AddAsync([s_vip4], CancellationToken.None).Within("the result"))[0].Ok);
+
+        Assert.Equal(["198.18.0.10/32"], host.Addresses());
+        Assert.Empty(host.Addresses("stub"));
+    }
+
     private static async Task<long> RemovalsAsync(NetlinkMonitor monitor, int count)
     {
         await foreach (var change in monitor.ReadAllAsync(CancellationToken.None))
@@ -259,11 +285,11 @@ public sealed partial class AddressGuardTests(ITestOutputHelper output)
             return host;
         }
 
-        /// <summary>What eth0 has, but for the link-local address that the kernel gives.</summary>
-        public string[] Addresses()
+        /// <summary>What an interface has, but for the link-local address that the kernel gives.</summary>
+        public string[] Addresses(string name = "eth0")
         {
-            var eth0 = _netlink.GetLinks().Single(link => link.Name == "eth0").Index;
-            return [.. _netlink.GetAddresses().Where(info => info.LinkIndex == eth0 && !info.Address.IsIPv6LinkLocal)
+            var index = _netlink.GetLinks().Single(link => link.Name == name).Index;
+            return [.. _netlink.GetAddresses().Where(info => info.LinkIndex == index && !info.Address.IsIPv6LinkLocal)
                 .Select(info => $"{info.Address}/{info.PrefixLength}").Order(StringComparer.Ordinal)];
         }
 

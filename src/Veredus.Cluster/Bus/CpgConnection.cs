@@ -45,7 +45,17 @@ internal sealed unsafe class CpgConnection : IDisposable
             Version = Cpg.ModelV1, Deliver = &OnMessage, Membership = &OnMembership, Totem = &OnTotem, Flags = Cpg.DeliverInitialTotem,
         };
         failure = "";
-        var error = Cpg.Initialize(out var handle, Cpg.ModelV1, &callbacks, 0);
+        int error;
+        ulong handle;
+        try
+        {
+            error = Cpg.Initialize(out handle, Cpg.ModelV1, &callbacks, 0);
+        }
+        catch (DllNotFoundException)
+        {
+            failure = "libcpg.so.4 is not on this host; install Debian's libcpg4";
+            return null;
+        }
         if (error != Cpg.Ok)
         {
             failure = $"corosync does not answer: {Cpg.Describe(error)}; is it running, and may this user connect (uidgid)?";
