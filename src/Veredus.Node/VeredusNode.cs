@@ -175,7 +175,7 @@ public sealed class VeredusNode : IAsyncDisposable
             TraceDirectory = TraceDirectory(snapshot),
         }));
         received.Connect(Delivery);
-        _listeners = Own(new SmtpListeners(_settings, new(Spool, Ids, _settings, received, Logs, time) { Memory = Memory }, SmtpSessions));
+        _listeners = Own(new SmtpListeners(_settings, new(Spool, Ids, _settings, received, Logs, time) { Memory = Memory, Random = Random.Shared }, SmtpSessions));
 
         Configuration.Register(_settings);
         Configuration.Register(_listeners);

@@ -18,18 +18,29 @@ internal sealed class ConnectionContext
         return _values;
     }
 
+    /// <summary>A copy with the counts of this moment, for the log: they change all the time and are of no use in the spool.</summary>
+    public IReadOnlyDictionary<string, string> WithCounts(SmtpServerSession session)
+    {
+        var copy = new Dictionary<string, string>(_values, StringComparer.Ordinal);
+        foreach (var (key, count) in (ReadOnlySpan<(string, int)>)
+            [
+                (ContextKeys.ConnectionMessageCount, session.MessageCount), (ContextKeys.ConnectionRcptCount, session.RecipientCount),
+                (ContextKeys.MessageRcptCount, session.TransactionRecipients), (ContextKeys.UnrecognizedCommands, session.UnrecognizedCommands),
+                (ContextKeys.BadCommands, session.BadCommands),
+            ])
+        {
+            if (count > 0)
+                copy[key] = count.ToString(CultureInfo.InvariantCulture);
+        }
+
+        return copy;
+    }
+
     public void Set(string key, string value)
     {
         if (_values.TryGetValue(key, out var present) && present == value)
             return;
         Own()[key] = value;
-    }
-
-    /// <summary>Sets a count; 0 is not set.</summary>
-    public void Set(string key, int value)
-    {
-        if (value > 0)
-            Set(key, value.ToString(CultureInfo.InvariantCulture));
     }
 
     /// <summary>Sets "true", or takes the key away.</summary>
@@ -49,8 +60,8 @@ internal sealed class ConnectionContext
         Set(ContextKeys.TlsCipher, tls.Cipher.ToString());
         if (Bits(tls.Cipher) is > 0 and var bits)
         {
-            Set(ContextKeys.TlsCipherBits, bits);
-            Set(ContextKeys.TlsCipherUsedBits, bits);
+            Set(ContextKeys.TlsCipherBits, bits.ToString(CultureInfo.InvariantCulture));
+            Set(ContextKeys.TlsCipherUsedBits, bits.ToString(CultureInfo.InvariantCulture));
         }
 
         if (tls.PeerCertificate is not { } certificate)

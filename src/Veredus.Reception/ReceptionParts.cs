@@ -16,7 +16,7 @@ public sealed record ReceptionParts(ISpool Spool, MessageIdGenerator Ids, IRecep
     public required MemoryGuard Memory { get; init; }
 
     /// <summary>Draws among equal members of a binding group; safe from any thread.</summary>
-    public Random Random { get; init; } = new();
+    public required Random Random { get; init; }
 }
 
 /// <summary>The settings of this moment. Safe from any thread; each answer is of one configuration.</summary>

@@ -100,44 +100,18 @@ public sealed partial class ReceptionSession : IMessageSink
         var rules = _parts.Settings.Rules;
         KeepPolicyHeaders(filter.Facts, transaction, rules);
         var context = _context.Snapshot();
-        var shared = new Envelope
-        {
-            Id = transaction.BatchId,
-            BatchId = transaction.BatchId,
-            ConnectionId = _connectionId,
-            Received = transaction.Trace!.Received,
-            ReceivedFrom = IsUnixSocket ? null : session.RemoteEndPoint,
-            ReceivedVia = IsUnixSocket ? null : session.LocalEndPoint,
-            Protocol = transaction.Trace.Protocol,
-            Sender = transaction.Mail.Sender.Value,
-            Recipient = "",
-            Return = (Spool.DsnReturn)transaction.Mail.Return,
-            EnvelopeId = transaction.Mail.EnvelopeId,
-            BodyType = (Spool.BodyType)transaction.Mail.Body,
-            Flags = FlagsOf(result, transaction.Mail.SmtpUtf8),
-            BindingGroup = BindingName.DefaultName,
-            Binding = BindingName.DefaultName,
-            ConnectionContext = context,
-            MessageContext = transaction.StoredContext,
-        };
         var envelopes = new List<Envelope>(transaction.Recipients.Count);
         List<Envelope>? refused = null;
         foreach (var recipient in transaction.Recipients)
         {
-            var envelope = shared with
-            {
-                Recipient = recipient.Address.Value,
-                OriginalRecipient = recipient.Original,
-                Notify = (Spool.DsnNotify)recipient.Notify,
-            };
-            var facts = new BindingFacts(envelope.Sender, recipient.Domain, session.RemoteEndPoint.Address, context, transaction.StoredContext);
+            var facts = new BindingFacts(transaction.Mail.Sender.Value, recipient.Domain, session.RemoteEndPoint.Address, context, transaction.StoredContext);
             var assignment = BindingAssigner.Assign(rules.Configuration, facts, rules.BindingState, _parts.Random);
             if (assignment.UnknownName is { } unknown)
                 _parts.Log.Panic(PanicLevel.Notice, PanicSubsystems.Smtp, "", $"message {transaction.BatchId}: {unknown} does not exist");
             if (assignment.IsRefused)
-                (refused ??= []).Add(envelope);
+                (refused ??= []).Add(EnvelopeFor(session, transaction, recipient, transaction.BatchId, assignment.Name, context, result));
             else
-                envelopes.Add(envelope with { Id = envelopes.Count == 0 ? transaction.BatchId : _parts.Ids.Next(), BindingGroup = assignment.Name.Group, Binding = assignment.Name.Binding });
+                envelopes.Add(EnvelopeFor(session, transaction, recipient, envelopes.Count == 0 ? transaction.BatchId : _parts.Ids.Next(), assignment.Name, context, result));
         }
 
         if (envelopes.Count == 0)
@@ -153,8 +127,33 @@ public sealed partial class ReceptionSession : IMessageSink
             Accept(commit.Messages[i], envelopes[i], result.Size);
         foreach (var envelope in refused ?? [])
             RefuseRecipient(session, envelope, rules);
-        return SmtpReply.FromText(250, new(2, 0, 0), $"OK id={transaction.BatchId}");
+        return new(250, new(2, 0, 0), $"OK id={transaction.Trace!.Id}");
     }
+
+    private Envelope EnvelopeFor(
+        SmtpServerSession session, Transaction transaction, in AcceptedRecipient recipient, MessageId id, BindingName binding,
+        IReadOnlyDictionary<string, string> context, DataResult result) => new()
+    {
+        Id = id,
+        BatchId = transaction.BatchId,
+        ConnectionId = _connectionId,
+        Received = transaction.Trace!.Received,
+        ReceivedFrom = IsUnixSocket ? null : session.RemoteEndPoint,
+        ReceivedVia = IsUnixSocket ? null : session.LocalEndPoint,
+        Protocol = transaction.Trace.Protocol,
+        Sender = transaction.Mail.Sender.Value,
+        Recipient = recipient.Address.Value,
+        OriginalRecipient = recipient.Original,
+        Notify = (Spool.DsnNotify)recipient.Notify,
+        Return = (Spool.DsnReturn)transaction.Mail.Return,
+        EnvelopeId = transaction.Mail.EnvelopeId,
+        BodyType = (Spool.BodyType)transaction.Mail.Body,
+        Flags = FlagsOf(result, transaction.Mail.SmtpUtf8),
+        BindingGroup = binding.Group,
+        Binding = binding.Binding,
+        ConnectionContext = context,
+        MessageContext = transaction.StoredContext,
+    };
 
     private void Accept(StoredMessage message, Envelope envelope, long size)
     {

@@ -133,8 +133,6 @@ public sealed partial class ReceptionSession : ISmtpServerHandler, IDisposable
     public void Refused(SmtpServerSession session, SmtpReply reply)
     {
         _parts.Received.Rejected();
-        _context.Set(ContextKeys.UnrecognizedCommands, session.UnrecognizedCommands);
-        _context.Set(ContextKeys.BadCommands, session.BadCommands);
         var state = ReferenceEquals(reply, SmtpReplies.ConcurrencyLimit) ? SessionState.ConcurrencyLimit
             : reply.Module == "relay" ? SessionState.RelayingDenied : session.State;
         _parts.Log.Write(new RejectRecord
@@ -148,7 +146,7 @@ public sealed partial class ReceptionSession : ISmtpServerHandler, IDisposable
             State = state.Name(),
             Code = reply.Code,
             Module = reply.Module,
-            ConnectionContext = _context.Snapshot(),
+            ConnectionContext = _context.WithCounts(session),
             MessageContext = _transaction?.ContextFor(_refusedRecipient),
             Text = reply.Status.IsNone ? reply.Text.Replace('\n', ' ') : $"{reply.Status} {reply.Text.Replace('\n', ' ')}",
         });

@@ -67,7 +67,7 @@ public enum ContentFault
 /// <summary>What policy may want to know of the headers.</summary>
 public sealed class HeaderFacts
 {
-    private readonly Dictionary<string, string> _headers = new(StringComparer.OrdinalIgnoreCase);
+    private Dictionary<string, string>? _headers;
 
     /// <summary>Received headers that the message came with.</summary>
     public int ReceivedHeaders { get; internal set; }
@@ -76,10 +76,7 @@ public sealed class HeaderFacts
     public bool DateMissing { get; internal set; }
 
     /// <summary>Unfolded value of the first header of that name, without white space around it; <see langword="null"/> when it is absent or was not asked for.</summary>
-    public string? Header(string name) => _headers.GetValueOrDefault(name);
+    public string? Header(string name) => _headers?.GetValueOrDefault(name);
 
-    /// <summary>The kept headers.</summary>
-    public IReadOnlyDictionary<string, string> Headers => _headers;
-
-    internal void Keep(string name, string value) => _headers.TryAdd(name, value);
+    internal void Keep(string name, string value) => (_headers ??= new(StringComparer.OrdinalIgnoreCase)).TryAdd(name, value);
 }

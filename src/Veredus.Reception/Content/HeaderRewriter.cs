@@ -39,7 +39,7 @@ internal sealed class HeaderRewriter(ContentRules rules, TraceFacts trace) : IDi
             return ContentFault.NoDate;
 
         if (rules.TraceHeaders)
-            WriteText(output, TraceHeaders.Received(trace));
+            TraceHeaders.WriteReceived(trace, output);
         // Neighbouring fields that stay are written in one piece.
         var (kept, start) = (0, 0);
         for (var rest = section; !rest.IsEmpty;)
@@ -63,9 +63,9 @@ internal sealed class HeaderRewriter(ContentRules rules, TraceFacts trace) : IDi
 
         Flush(section, output, start, kept);
         if (!hasDate && rules.Date == MissingDate.Add)
-            WriteText(output, TraceHeaders.Date(trace));
+            TraceHeaders.WriteDate(trace, output);
         if (!hasMessageId && rules.AddMessageId)
-            WriteText(output, TraceHeaders.MessageId(trace));
+            TraceHeaders.WriteMessageId(trace, output);
         return ContentFault.None;
     }
 
@@ -179,11 +179,5 @@ internal sealed class HeaderRewriter(ContentRules rules, TraceFacts trace) : IDi
         if (value.Length > MaxKeptValue)
             value = value[..MaxKeptValue];
         return Encoding.UTF8.GetString(value).Replace("\r\n", "", StringComparison.Ordinal);
-    }
-
-    private static void WriteText(IBufferWriter<byte> output, string text)
-    {
-        Span<byte> small = stackalloc byte[1024];
-        output.Write(Encoding.UTF8.TryGetBytes(text, small, out var written) ? small[..written] : Encoding.UTF8.GetBytes(text));
     }
 }

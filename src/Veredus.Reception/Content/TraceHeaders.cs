@@ -1,6 +1,8 @@
+using System.Buffers;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Unicode;
 
 namespace Veredus.Reception.Content;
 
@@ -10,53 +12,61 @@ public static class TraceHeaders
     /// <summary>Name and version in the Received line.</summary>
     public const string Product = "veredus 1.0";
 
-    /// <summary>The Received line, folded, with CR LF at its end.</summary>
-    public static string Received(TraceFacts facts)
+    private static readonly SearchValues<char> Quoted = SearchValues.Create([.. Enumerable.Range(0, 32).Append(127).Select(code => (char)code), '(', ')', '\\']);
+
+    /// <summary>Writes the Received line, folded, with CR LF at its end.</summary>
+    public static void WriteReceived(TraceFacts facts, IBufferWriter<byte> output)
     {
-        var line = new StringBuilder(320).Append("Received: from ");
+        var (helo, sender) = (Comment(facts.Helo.Length == 0 ? "unknown" : facts.Helo), Comment(facts.Sender));
+        var span = output.GetSpan(384 + 3 * (helo.Length + sender.Length + facts.Hostname.Length));
+        Utf8.TryWrite(span, CultureInfo.InvariantCulture, $"Received: from ", out var length);
         if (facts.Client is { } client)
         {
-            var v6 = client.AddressFamily == AddressFamily.InterNetworkV6;
-            line.Append(v6 ? "[IPv6:" : "[").Append(client.Address).Append("] ([").Append(v6 ? $"IPv6:{client.Address}" : client.Address.ToString())
-                .Append(':').Append(CultureInfo.InvariantCulture, $"{client.Port}] ");
+            var family = client.AddressFamily == AddressFamily.InterNetworkV6 ? "IPv6:" : "";
+            Utf8.TryWrite(span[length..], CultureInfo.InvariantCulture, $"[{family}{client.Address}] ([{family}{client.Address}:{client.Port}] ", out var written);
+            length += written;
         }
         else
         {
-            line.Append("localhost (unix-socket ");
+            "localhost (unix-socket "u8.CopyTo(span[length..]);
+            length += "localhost (unix-socket "u8.Length;
         }
 
-        line.Append("helo=");
-        AppendComment(line, facts.Helo.Length == 0 ? "unknown" : facts.Helo);
-        line.Append(")\r\n        by ").Append(facts.Hostname).Append(" (envelope-from <");
-        AppendComment(line, facts.Sender);
-        line.Append(">)\r\n        (").Append(Product).Append(") with ").Append(facts.Protocol).Append(" id ").Append(facts.Id).Append("; ");
-        AppendDate(line, facts.Received);
-        return line.Append("\r\n").ToString();
+        Utf8.TryWrite(
+            span[length..], CultureInfo.InvariantCulture,
+            $"helo={helo})\r\n        by {facts.Hostname} (envelope-from <{sender}>)\r\n        ({Product}) with {facts.Protocol} id {facts.Id}; {facts.Received.UtcDateTime:ddd, dd MMM yyyy HH:mm:ss} +0000\r\n",
+            out var rest);
+        output.Advance(length + rest);
     }
 
-    /// <summary>The Date line, with CR LF at its end.</summary>
-    public static string Date(TraceFacts facts)
+    /// <summary>Writes the Date line, with CR LF at its end.</summary>
+    public static void WriteDate(TraceFacts facts, IBufferWriter<byte> output)
     {
-        var line = new StringBuilder("Date: ", 48);
-        AppendDate(line, facts.Received);
-        return line.Append("\r\n").ToString();
+        Utf8.TryWrite(output.GetSpan(64), CultureInfo.InvariantCulture, $"Date: {facts.Received.UtcDateTime:ddd, dd MMM yyyy HH:mm:ss} +0000\r\n", out var length);
+        output.Advance(length);
     }
 
-    /// <summary>The Message-ID line, with CR LF at its end: the ID with dots for <c>/</c> and <c>-</c>.</summary>
-    public static string MessageId(TraceFacts facts) =>
-        $"Message-ID: <{facts.Id.Replace('/', '.').Replace('-', '.')}@{facts.IdHostname}>\r\n";
-
-    private static void AppendDate(StringBuilder line, DateTimeOffset time) =>
-        line.Append(CultureInfo.InvariantCulture, $"{time.UtcDateTime:ddd, dd MMM yyyy HH:mm:ss} +0000");
+    /// <summary>Writes the Message-ID line, with CR LF at its end: the ID with dots for <c>/</c> and <c>-</c>.</summary>
+    public static void WriteMessageId(TraceFacts facts, IBufferWriter<byte> output)
+    {
+        var id = facts.Id.Replace('/', '.').Replace('-', '.');
+        Utf8.TryWrite(output.GetSpan(64 + 3 * facts.IdHostname.Length), CultureInfo.InvariantCulture, $"Message-ID: <{id}@{facts.IdHostname}>\r\n", out var length);
+        output.Advance(length);
+    }
 
     /// <summary>Text from outside inside a comment: parentheses and backslashes are quoted (RFC 5322 §3.2.2), control characters become <c>?</c>.</summary>
-    private static void AppendComment(StringBuilder line, string text)
+    private static string Comment(string text)
     {
+        if (!text.AsSpan().ContainsAny(Quoted))
+            return text;
+        var quoted = new StringBuilder(text.Length + 8);
         foreach (var c in text)
         {
             if (c is '(' or ')' or '\\')
-                line.Append('\\');
-            line.Append(char.IsControl(c) ? '?' : c);
+                quoted.Append('\\');
+            quoted.Append(char.IsControl(c) ? '?' : c);
         }
+
+        return quoted.ToString();
     }
 }

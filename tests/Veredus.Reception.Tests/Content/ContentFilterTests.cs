@@ -1,9 +1,11 @@
+using System.Buffers;
+using System.Text;
 using Veredus.Reception.Content;
 using Xunit.Abstractions;
 
 namespace Veredus.Reception.Tests.Content;
 
-public sealed class ContentFilterTests(ITestOutputHelper output)
+public sealed class ContentFilterTests(ITestOutputHelper log)
 {
     private const string Plain = "From: a@example.com\r\nDate: now\r\nMessage-ID: <1@x>\r\n\r\nHello\r\n";
 
@@ -23,7 +25,9 @@ public sealed class ContentFilterTests(ITestOutputHelper output)
     [Fact]
     public void What_a_client_says_about_itself_cannot_end_the_comment_it_stands_in()
     {
-        var line = TraceHeaders.Received(Filtered.Trace with { Helo = "x) by evil (\\", Sender = "\"a)b\"@example.com" });
+        var output = new ArrayBufferWriter<byte>();
+        TraceHeaders.WriteReceived(Filtered.Trace with { Helo = "x) by evil (\\", Sender = "\"a)b\"@example.com" }, output);
+        var line = Encoding.UTF8.GetString(output.WrittenSpan);
 
         Assert.Contains("helo=x\\) by evil \\(\\\\)\r\n", line, StringComparison.Ordinal);
         Assert.Contains("<\"a\\)b\"@example.com>", line, StringComparison.Ordinal);
@@ -140,7 +144,7 @@ public sealed class ContentFilterTests(ITestOutputHelper output)
     public void A_message_comes_out_the_same_however_the_network_cuts_it()
     {
         var seed = int.TryParse(Environment.GetEnvironmentVariable("VEREDUS_SEED"), out var given) ? given : Random.Shared.Next();
-        output.WriteLine($"VEREDUS_SEED={seed}");
+        log.WriteLine($"VEREDUS_SEED={seed}");
         var random = new Random(seed);
         string[] parts = ["Subject: a", "Received: b", "X-Binding: c", ":", "\r\n", "\r\n", "\r\n", "\r", "\n", " ", "\t", "body text that is long", "."];
         for (var round = 0; round < 4000; round++)
