@@ -5,11 +5,8 @@ using Veredus.CommandLine;
 // Text is UTF-8 whatever the locale says; a reader that closes the pipe early (head) is no error of ours.
 Console.OutputEncoding = new UTF8Encoding(false);
 using var stop = new CancellationTokenSource();
-using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
-{
-    context.Cancel = !stop.IsCancellationRequested;
-    stop.Cancel();
-});
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 try
 {
     return await Cli.RunAsync(CliHost.System(), args, stop.Token);
@@ -17,4 +14,11 @@ try
 catch (IOException exception) when (exception.InnerException is System.Net.Sockets.SocketException or null && exception.HResult == 32)
 {
     return 0;  // EPIPE
+}
+
+// The first asks for an end in good order, the second does not ask.
+void Stop(PosixSignalContext context)
+{
+    context.Cancel = !stop.IsCancellationRequested;
+    stop.Cancel();
 }

@@ -20,7 +20,7 @@ internal sealed class FakeNodeProcess : IAsyncDisposable
         socket.Listen();
         var node = new NodeCommands(Node, _logs, () => authorization, () => new FakeConfig(Node.Deeds));
         _server = new(socket, new() { Name = Socket, HostName = "mta01", Version = "0.1.0", Authorization = authorization },
-            new([.. new QueueCommands(Queues).Commands, .. node.Commands]), _logs, TimeProvider.System);
+            new([.. new QueueCommands(Queues).Commands, .. node.Commands, .. new SpoolCommands(Node).Commands]), _logs, TimeProvider.System);
     }
 
     public FakeQueues Queues { get; } = new();

@@ -100,7 +100,7 @@ internal sealed class FakeQueues : IQueueConsole
     }
 }
 
-internal sealed class FakeNode : INodeConsole
+internal sealed class FakeNode : INodeConsole, ISpoolConsole
 {
     public string HostName => "mta01";
 

@@ -83,7 +83,11 @@ public interface INodeConsole
     /// <summary>Begins the orderly stop; returns at once.</summary>
     /// <param name="now">Without waiting for transactions and messages under way.</param>
     void Shutdown(bool now);
+}
 
+/// <summary>What the console asks of the spool: taking others over.</summary>
+public interface ISpoolConsole
+{
     /// <summary>Starts to take over another spool.</summary>
     /// <returns>Why not; <see langword="null"/> when it runs.</returns>
     string? StartImport(string path, int concurrency, bool suppressTraceHeaders);

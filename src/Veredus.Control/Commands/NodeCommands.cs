@@ -30,9 +30,6 @@ public sealed class NodeCommands(
         new("tls flush cache", "", "re-reads certificates", (_, _) => new(ControlAnswer.Ok($"{node.FlushTlsCache()} TLS contexts dropped."))),
         new("note", "TEXT", "leaves a remark (level NOTICE), e.g. why something is done; 'paniclog' shows it", Note),
         new("reopen logs", "", "closes and opens all logs, for rotation", Reopen),
-        new("spool import", "PATH [concurrency] [suppress_trace_headers]", "takes another spool over", Import),
-        new("spool import_poll", "PATH", "how far an import is", Poll) { HasJson = true },
-        new("spool_in", "ID", "loads one message of the own spool that is in no queue", SpoolIn),
         new("config", "get|eval|set|unset|show|showrecurse|locate|begin|replay|commit|rollback|reload|writeback ...",
             "reads and changes the configuration", (call, stop) => Session(call).RunAsync(call.Rest, call.Json, stop)) { HasJson = true },
         new("write config", "[file]", "the whole running configuration as one text", (call, stop) => call.Arguments.Count > 1
@@ -99,34 +96,6 @@ public sealed class NodeCommands(
         node.ReopenLogs();
         return new(ControlAnswer.Ok("logs reopened"));
     }
-
-    private ValueTask<ControlAnswer> Import(ControlCall call, CancellationToken cancellationToken)
-    {
-        var words = call.Arguments;
-        var concurrency = 1;
-        var suppress = words.Count == 3 && words[2].Equals("suppress_trace_headers", StringComparison.OrdinalIgnoreCase);
-        if (words.Count is 0 or > 3 || (words.Count == 3 && !suppress)
-            || (words.Count > 1 && (!int.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out concurrency) || concurrency is < 1 or > 64)))
-        {
-            return new(ControlAnswer.Usage(call.Command));
-        }
-        return new(node.StartImport(words[0], concurrency, suppress) is { } error
-            ? ControlAnswer.Error(ControlErrors.Conflict, error)
-            : ControlAnswer.Ok($"import of {words[0]} started; 'spool import_poll {words[0]}' shows how far it is"));
-    }
-
-    private ValueTask<ControlAnswer> Poll(ControlCall call, CancellationToken cancellationToken)
-    {
-        if (call.Arguments is not [var path])
-            return new(ControlAnswer.Usage(call.Command));
-        return node.ImportProgress(path) is not { } progress ? new(ControlAnswer.NotFound($"nothing was imported from '{path}' since the start"))
-            : QueueCommands.Answer(call, progress, import => [string.Create(CultureInfo.InvariantCulture,
-                $"{import.Path}: {import.Imported} of {import.Found} imported, {import.Failed} failed, {(import.Error is { } error ? "stopped: " + error : import.IsDone ? "done" : "running")}")]);
-    }
-
-    private async ValueTask<ControlAnswer> SpoolIn(ControlCall call, CancellationToken cancellationToken) => call.Arguments is not [var id]
-        ? ControlAnswer.Usage(call.Command)
-        : await node.SpoolInAsync(id, cancellationToken) is { } error ? ControlAnswer.NotFound(error) : ControlAnswer.Ok($"{id} queued");
 
     private ValueTask<ControlAnswer> Shutdown(ControlCall call, CancellationToken cancellationToken)
     {

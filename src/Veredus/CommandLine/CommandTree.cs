@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Runtime.CompilerServices;
 using Veredus.Commands;
+using Veredus.Demo;
 
 namespace Veredus.CommandLine;
 
@@ -30,14 +31,16 @@ internal static class CommandTree
             CheckCommand.Build(host),
             QueueCommand.Build(host),
             MessageCommand.Build(host),
+            ConfigCommand.Build(host),
             ConsoleCommand.Build(host),
+            NodeCommand.Build(host),
+            DemoCommand.Build(host),
             UserCommand.Build(host),
             LinksCommand.Build(host),
             DoctorCommand.Build(host),
             CompletionCommand.Build(host),
             VersionCommand.Build(host),
         };
-        // --version prints the program's version; the command says more.
         return root;
     }
 

@@ -12,7 +12,6 @@ internal static class Personality
         ["veredus-passwd"] = ["user", "password"],
         ["validate_config"] = ["config", "validate", "--local"],
         ["ec_dump_config"] = ["config", "show", "--recursive"],
-        ["ec_show"] = ["message", "list", "--spool"],
     };
 
     /// <summary>

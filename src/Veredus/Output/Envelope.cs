@@ -23,7 +23,8 @@ internal static class Envelope
         writer.WriteEndArray();
         writer.WriteEndObject();
         writer.WritePropertyName("data");
-        writer.WriteRawValue(data);
+        using var document = JsonDocument.Parse(data);  // on one line, however it came
+        document.WriteTo(writer);
     });
 
     public static string Error(DateTimeOffset at, int code, string message, string hint) => Write("veredus.error/1", at, writer =>

@@ -1,0 +1,42 @@
+using System.CommandLine;
+using Veredus.CommandLine;
+using Veredus.Node;
+using Veredus.Node.Control;
+using Veredus.Node.Hosting;
+using Veredus.Node.Http;
+
+namespace Veredus.Commands;
+
+/// <summary>The MTA itself: <c>veredus node run</c>, classic <c>ecelerity</c>.</summary>
+internal static class NodeCommand
+{
+    private static readonly Option<string?> File = new("-c", "--config") { Description = "Main configuration file", HelpName = "FILE" };
+    private static readonly Option<bool> Foreground = new("-d", "--foreground") { Description = "Stay in the foreground and log to standard error (it always does)" };
+    private static readonly Option<string?> Skip = new("-n", "--skip") { Description = "Leave a service out: queue (receive only) or esmtp (deliver what is there only)", HelpName = "SERVICE" };
+    private static readonly Option<bool> TakeOver = new("--take-over") { Description = "Take a spool that another node's record names although nobody holds it" };
+
+    public static Command Build(CliHost host)
+    {
+        Skip.AcceptOnlyFromAmong("queue", "esmtp", "ecstream");
+        return new("node", "The mail transfer agent")
+        {
+            CommandTree.Leaf(host, "run", "Runs a node in the foreground; systemd's unit does this",
+                ["veredus node run", "veredus node run -c /etc/veredus/veredus.conf -n queue"], RunAsync, File, Foreground, Skip, TakeOver),
+        };
+    }
+
+    private static async Task<int> RunAsync(Call call, CancellationToken cancellationToken)
+    {
+        var skip = call.Parse.GetValue(Skip);
+        var options = new NodeOptions
+        {
+            Loader = ConfigCommand.Loader(call.Host),
+            ConfigurationFile = call.Parse.GetValue(File) ?? call.Host.Environment("VEREDUS_CONFFILE"),
+            ReceiveOnly = skip == "queue",
+            DrainOnly = skip == "esmtp",
+            TakeOver = call.Parse.GetValue(TakeOver),
+            Services = [new ControlEndpoints(VersionCommand.Version.Split(' ')[0]), new HttpEndpoint()],
+        };
+        return (int)await NodeProcess.RunAsync(options, text => call.Error.Line(text, Output.Tone.Bad));
+    }
+}
