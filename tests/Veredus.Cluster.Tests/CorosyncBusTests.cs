@@ -128,6 +128,32 @@ public sealed class CorosyncBusTests(CorosyncCluster cluster, ITestOutputHelper 
     }
 
     [CorosyncFact]
+    public async Task A_reader_that_does_not_read_holds_up_nobody_and_misses_nothing()
+    {
+        const int count = 12_000;  // more than the bus keeps unread
+        var members = await cluster.JoinAsync("slow");
+        await using var slow = cluster.Open(1, "slow-other");
+        await using var fast = cluster.Open(2, "slow-other");
+        var reading = new BusListener(fast);
+        await reading.HasMembers(1, 2);
+
+        for (var i = 0; i < count; i++)
+        {
+            Assert.Equal(SendOutcome.Accepted, fast.Send(BitConverter.GetBytes(i)));
+            if (i % 2000 == 1999)
+                await reading.Until(seen => seen.Count > i && seen.OfType<GroupEvent.Message>().Count() == i + 1, "all so far on the side that reads");
+        }
+
+        members[0].Say("other groups go on");
+        await members[2].Hears("other groups go on");
+        var numbers = new List<int>();
+        while (numbers.Count < count)
+            if (await slow.Events.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20)) is GroupEvent.Message message)
+                numbers.Add(BitConverter.ToInt32(message.Payload.Span));
+        Assert.Equal(Enumerable.Range(0, count), numbers);
+    }
+
+    [CorosyncFact]
     public async Task A_bus_with_something_unread_is_not_drained()
     {
         var members = await cluster.JoinAsync("unread");

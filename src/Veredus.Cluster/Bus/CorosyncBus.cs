@@ -20,8 +20,8 @@ public sealed record CorosyncBusSettings(string Group, int MaxBacklog, TimeSpan 
 /// </summary>
 public sealed partial class CorosyncBus : IGroupBus
 {
-    /// <summary>Events that wait for the reader before the daemon has to keep them.</summary>
-    private const int MaxUnread = 8192;
+    /// <summary>Events, and octets in them, that wait for the reader before the daemon has to keep what follows.</summary>
+    private const int MaxUnread = 8192, MaxUnreadBytes = 64 * 1024 * 1024;
     private static readonly TimeSpan s_joinRetry = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_stopTimeout = TimeSpan.FromSeconds(5);
 
@@ -45,7 +45,7 @@ public sealed partial class CorosyncBus : IGroupBus
     internal CorosyncBus(CorosyncBusSettings settings, Action? onThread)
     {
         (_settings, _outgoing) = (settings, new(settings.MaxBacklog));
-        _reader = new(_events.Reader, MaxUnread);
+        _reader = new(_events.Reader);
         new Thread(() => Run(onThread)) { IsBackground = true, Name = $"bus {settings.Group}" }.Start();
     }
 
@@ -158,17 +158,12 @@ public sealed partial class CorosyncBus : IGroupBus
         var retryMs = 0;
         while (true)
         {
+            if (_stopping || _resetReason is not null)
+            {
+                connection.Leave(Group);
+                return _resetReason ?? "stopped";
+            }
             Wait(connection.Fd, retryMs > 0 ? retryMs : -1);
-            if (_stopping)
-            {
-                connection.Leave(Group);
-                return "stopped";
-            }
-            if (_resetReason is { } reason)
-            {
-                connection.Leave(Group);
-                return reason;
-            }
             if (!Deliver(connection, out var failure) || !connection.TrySend(_outgoing, out var sent, out failure))
                 return failure;
             retryMs = sent == SendTurn.TryAgain ? Math.Clamp(retryMs * 2, 1, 50) : 0;
@@ -198,6 +193,7 @@ public sealed partial class CorosyncBus : IGroupBus
         _wasLost &= happened is not GroupEvent.View;
         if (!_stopping)
             _reader.WaitForRoom();
+        _reader.Counted(happened);
         _events.Writer.TryWrite(happened);
     }
 
@@ -215,20 +211,28 @@ public sealed partial class CorosyncBus : IGroupBus
     }
 
     /// <summary>The reader's end: lets the bus' thread go on when there is room again.</summary>
-    private sealed class BoundedReader(ChannelReader<GroupEvent> inner, int maxUnread) : ChannelReader<GroupEvent>
+    private sealed class BoundedReader(ChannelReader<GroupEvent> inner) : ChannelReader<GroupEvent>
     {
         private readonly object _room = new();
+        private long _bytes;
+        private volatile bool _someoneWaits;
         private bool _released;
 
         public override int Count => inner.Count;
         public override bool CanCount => true;
         public override Task Completion => inner.Completion;
 
+        private bool IsFull => inner.Count >= MaxUnread || Interlocked.Read(ref _bytes) >= MaxUnreadBytes;
+
+        private bool HasRoom => inner.Count <= MaxUnread / 2 && Interlocked.Read(ref _bytes) <= MaxUnreadBytes / 2;
+
         public override bool TryRead(out GroupEvent item)
         {
             if (!inner.TryRead(out item!))
                 return false;
-            if (inner.Count == maxUnread / 2)
+            if (item is GroupEvent.Message message)
+                Interlocked.Add(ref _bytes, -message.Payload.Length);
+            if (_someoneWaits && HasRoom)
                 lock (_room)
                     Monitor.PulseAll(_room);
             return true;
@@ -236,14 +240,22 @@ public sealed partial class CorosyncBus : IGroupBus
 
         public override ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken = default) => inner.WaitToReadAsync(cancellationToken);
 
+        /// <summary>Counts an event that is about to be written.</summary>
+        public void Counted(GroupEvent happened) =>
+            Interlocked.Add(ref _bytes, happened is GroupEvent.Message message ? message.Payload.Length : 0);
+
         /// <summary>Blocks the bus' own thread, and with it only this group, until half of what waits has been read.</summary>
         public void WaitForRoom()
         {
-            if (inner.Count < maxUnread)
+            if (!IsFull)
                 return;
             lock (_room)
-                while (!_released && inner.Count > maxUnread / 2)
+            {
+                _someoneWaits = true;
+                while (!_released && !HasRoom)
                     Monitor.Wait(_room);
+                _someoneWaits = false;
+            }
         }
 
         public void Release()

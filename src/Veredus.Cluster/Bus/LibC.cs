@@ -34,6 +34,9 @@ internal static unsafe partial class LibC
     /// <summary>Something that a poll can wait for and any thread can raise.</summary>
     public sealed class WakeUp : IDisposable
     {
+        private readonly Lock _lock = new();
+        private bool _closed;
+
         public WakeUp() => Fd = EventFd(0, EventCloseOnExec | EventNonBlock) is var fd and >= 0
             ? fd : throw new IOException($"eventfd: {Marshal.GetLastPInvokeErrorMessage()}");
 
@@ -42,7 +45,9 @@ internal static unsafe partial class LibC
         public void Raise()
         {
             ulong one = 1;
-            _ = Write(Fd, &one, sizeof(ulong));  // full means raised already
+            lock (_lock)
+                if (!_closed)  // the number may belong to somebody else by now
+                    _ = Write(Fd, &one, sizeof(ulong));  // full means raised already
         }
 
         public void Clear()
@@ -51,6 +56,14 @@ internal static unsafe partial class LibC
             _ = Read(Fd, &count, sizeof(ulong));
         }
 
-        public void Dispose() => _ = Close(Fd);
+        public void Dispose()
+        {
+            lock (_lock)
+            {
+                if (!_closed)
+                    _ = Close(Fd);
+                _closed = true;
+            }
+        }
     }
 }
