@@ -131,13 +131,14 @@ public sealed class VeredusNode : IAsyncDisposable
         // Reception first: what it still accepts is durable and stays for the next start.
         await _listeners.StopAsync(wait);
         await Delivery.StopAsync(wait);
-        await _recovery;
         await DisposeAsync();
     }
 
     public async ValueTask DisposeAsync()
     {
         _isStopped = true;
+        await _stopping.CancelAsync();
+        await _recovery; // reads the spool, which goes next
         while (_parts.TryPop(out var part))
             await part.DisposeAsync();
         _stopping.Dispose();

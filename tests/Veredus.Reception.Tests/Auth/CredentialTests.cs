@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Veredus.Reception.Auth;
+using Veredus.Smtp;
 
 namespace Veredus.Reception.Tests.Auth;
 
@@ -62,6 +63,21 @@ public sealed class CredentialTests
         Assert.True(final.IsDone);
         Assert.Equal(serverProof, final.Message);
         Assert.Equal("user", exchange.User);
+    }
+
+    [Fact]
+    public async Task A_store_conducts_the_exchange_of_a_session()
+    {
+        var store = new ScramStore(new Dictionary<string, ScramCredential> { ["user"] = ScramCredential.Derive("pencil", new byte[16], 4096) });
+        foreach (var (user, password, expected) in new[] { ("user", "pencil", AuthResult.Pass), ("user", "pen", AuthResult.Fail), ("nobody", "pencil", AuthResult.Fail) })
+        {
+            var exchange = store.Begin();
+            var first = await exchange.NextAsync($"n,,n={user},r=abcdefgh12345", CancellationToken.None);
+            Assert.Equal((user, (AuthResult?)null), (exchange.User, first.Result));
+            var final = await exchange.NextAsync(ScramClient.Final(password, $"n={user},r=abcdefgh12345", first.Message!, out var proof), CancellationToken.None);
+            Assert.Equal(expected, final.Result);
+            Assert.Equal(expected == AuthResult.Pass ? proof : null, final.Message);
+        }
     }
 
     [Fact]
