@@ -114,10 +114,11 @@ public sealed class CorosyncBusTests(CorosyncCluster cluster, ITestOutputHelper 
         var members = await cluster.JoinAsync("killed");
 
         var start = Stopwatch.GetTimestamp();
-        await cluster.KillAsync(2);
+        var killed = await cluster.KillAsync(2);
         await members[1].Until(seen => seen[^1] is GroupEvent.Lost, "the word that the bus is lost");
         Assert.Equal(SendOutcome.NotJoined, members[1].Bus.Send("x"u8));
         await members[0].HasMembers(1, 3);
+        Assert.Empty(Directory.EnumerateFileSystemEntries("/dev/shm", $"qb-{killed}-*"));
         output.WriteLine($"others know of a killed daemon after {Stopwatch.GetElapsedTime(start).TotalMilliseconds:F0} ms");
         await cluster.StartAsync(2);
         foreach (var member in members)

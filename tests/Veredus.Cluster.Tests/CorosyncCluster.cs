@@ -49,7 +49,13 @@ public sealed class CorosyncCluster : IAsyncLifetime
         _hosts[i - 1].ExecPrefix, Directory.CreateDirectory(Path.Combine(_directory, $"{i}")).FullName, _configuration, _key, CancellationToken.None)
         .WaitAsync(TimeSpan.FromSeconds(30));
 
-    public Task KillAsync(int i) => _daemons[i - 1]!.KillAsync();
+    /// <summary>Kills the corosync of node <paramref name="i"/>; returns the process id that it had.</summary>
+    public async Task<int> KillAsync(int i)
+    {
+        var id = _daemons[i - 1]!.ProcessId;
+        await _daemons[i - 1]!.KillAsync();
+        return id;
+    }
 
     public Task CutAsync(int i) => _switch!.RunIpAsync(string.Create(CultureInfo.InvariantCulture, $"link set port{i} down"), CancellationToken.None);
 

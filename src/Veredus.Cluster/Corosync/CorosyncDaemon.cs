@@ -62,6 +62,19 @@ public sealed class CorosyncDaemon : IAsyncDisposable
     {
         _process.Kill();
         await _process.WaitForExitAsync();
+        RemoveSharedMemory();
+    }
+
+    /// <summary>What libqb leaves behind of a killed daemon: rings named for its process id, some megabytes each time.</summary>
+    private void RemoveSharedMemory()
+    {
+        var memory = new DirectoryInfo("/dev/shm");
+        foreach (var pattern in (string[])[$"qb-{_process.Id}-*", $"qb-corosync-{_process.Id}-*"])
+            foreach (var left in memory.EnumerateFileSystemInfos(pattern).ToArray())
+                if (left is DirectoryInfo directory)
+                    directory.Delete(recursive: true);
+                else
+                    left.Delete();
     }
 
     private async Task ReadAsync()
@@ -94,6 +107,7 @@ public sealed class CorosyncDaemon : IAsyncDisposable
             }
         }
         await _reading;
+        RemoveSharedMemory();
         _process.Dispose();
     }
 }
