@@ -137,7 +137,8 @@ public sealed partial class DuravipMachine
                 _joinNotBefore = nowMs + BusReconnectMs;
                 break;
             case QuorumChangedEvent quorum:
-                OnQuorumChanged(quorum.IsQuorate);
+                _quorate = quorum.IsQuorate;
+                AttendAll();
                 break;
             case ReconfiguredEvent reconfigured:
                 OnReconfigured(reconfigured);

@@ -12,7 +12,8 @@ internal sealed class MemberConfiguration
     }
 
     public ulong Digest { get; private set; }
-    public Dictionary<VipAddress, VipEntry> Entries => _entries;
+    public IReadOnlyDictionary<VipAddress, VipEntry> Entries => _entries;
+    public VipEntry? Find(VipAddress address) => _entries.GetValueOrDefault(address);
 
     public void Apply(AnnounceMessage announce)
     {

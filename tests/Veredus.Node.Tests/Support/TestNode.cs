@@ -22,7 +22,7 @@ internal sealed class TestNode : IAsyncDisposable
     public EndPoint Smtp => Node.SmtpEndpoints.Values.First();
 
     /// <summary>Starts a node.</summary>
-    /// <param name="configuration">Behind what every node has: spool, logs, host name, a socket on loopback that relays.</param>
+    /// <param name="configuration">Behind what every node has: spool, logs, host name, a socket on loopback that relays. <c>{DIR}</c> is the node's directory.</param>
     public static async Task<TestNode> StartAsync(
         string configuration, Func<NodeOptions, NodeOptions>? change = null, string? directory = null, string listener = DefaultListener)
     {
@@ -43,7 +43,7 @@ internal sealed class TestNode : IAsyncDisposable
         {{listener}}
         ec_logger "main" { mainlog = "{{directory}}/mainlog.ec" rejectlog = "{{directory}}/rejectlog.ec" paniclog = "{{directory}}/paniclog.ec" acctlog = "{{directory}}/acctlog.ec" heartbeat = 0 }
         bounce_logger "main" { bouncelog = "{{directory}}/bouncelog.ec" heartbeat = 0 }
-        {{configuration}}
+        {{configuration.Replace("{DIR}", directory, StringComparison.Ordinal)}}
         """;
 
     /// <summary>Writes the configuration anew and reloads it.</summary>
