@@ -68,7 +68,8 @@ public sealed class JournalWriter : IDisposable
             var buffer = _single ??= new(_metastore.Layout);
             buffer.Clear();
             buffer.Add(payload, unixMicroseconds);
-            AppendRaw(buffer.Bytes, buffer.Ends);
+            var appended = 0;
+            AppendRaw(buffer.Bytes, buffer.Ends, ref appended);
             if (buffer.Length > SyncBytes)
             {
                 buffer.Dispose();
@@ -87,9 +88,16 @@ public sealed class JournalWriter : IDisposable
         long ticket;
         lock (_gate)
         {
-            AppendRaw(buffer.Bytes, buffer.Ends);
-            buffer.Clear();
-            ticket = Appended();
+            var appended = 0;
+            try
+            {
+                AppendRaw(buffer.Bytes, buffer.Ends, ref appended);
+            }
+            finally
+            {
+                buffer.RemoveFirst(appended);
+                ticket = Appended();
+            }
         }
         SyncThrough(ticket);
     }
@@ -128,12 +136,13 @@ public sealed class JournalWriter : IDisposable
         }
     }
 
-    private void AppendRaw(ReadOnlySpan<byte> bytes, ReadOnlySpan<int> ends)
+    /// <param name="next">Records of it that are in the journal, also when an exception ends it.</param>
+    private void AppendRaw(ReadOnlySpan<byte> bytes, ReadOnlySpan<int> ends, ref int next)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (_failure is { } failure)
             throw new JournalException(JournalError.SegmentWrite, $"'{_directory}' could not be synced before, so nothing more is appended: {failure.Message}", failure);
-        int written = 0, next = 0;
+        var written = 0;
         while (next < ends.Length)
         {
             var segment = _segment ??= OpenActive();
@@ -147,13 +156,16 @@ public sealed class JournalWriter : IDisposable
                 stale = active != _number;
                 if (!full && !stale)
                 {
-                    while (next < ends.Length && size + ends[next++] - written < limit)
+                    var until = next;
+                    while (until < ends.Length && size + ends[until++] - written < limit)
                     {
                     }
-                    Write(segment, bytes[written..ends[next - 1]], size);
-                    size += ends[next - 1] - written;
-                    _waiting += ends[next - 1] - written;
-                    written = ends[next - 1];
+                    var block = bytes[written..ends[until - 1]];
+                    Write(segment, block, size);
+                    size += block.Length;
+                    _waiting += block.Length;
+                    written += block.Length;
+                    next = until;
                     _appended++;
                     full = size >= limit;
                 }

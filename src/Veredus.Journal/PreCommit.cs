@@ -6,7 +6,7 @@ namespace Veredus.Journal;
 /// <summary>The file <c>pre_commit</c>: a write buffer of C writers (0 used u32 · 4 records). Never used for writing here; what a dead writer left in it is brought in once.</summary>
 internal static class PreCommit
 {
-    public delegate void Appender(ReadOnlySpan<byte> records, ReadOnlySpan<int> ends);
+    public delegate void Appender(ReadOnlySpan<byte> records, ReadOnlySpan<int> ends, ref int appended);
 
     public static void Adopt(string directory, RecordLayout layout, bool adopt, Appender append)
     {
@@ -20,7 +20,8 @@ internal static class PreCommit
             return;
         if (!adopt)
             throw new JournalException(JournalError.PreCommitOpen, $"'{path}' holds {ends.Length} records of another writer. If that writer runs, leave the journal to it; if not, open with the pre-commit buffer adopted.");
-        append(records, ends);
+        var appended = 0;
+        append(records, ends, ref appended);
         file.Write(stackalloc byte[4], 0);
         file.Sync();
     }

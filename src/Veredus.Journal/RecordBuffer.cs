@@ -47,6 +47,23 @@ public sealed class RecordBuffer : IDisposable
 
     public void Clear() => (_used, Count) = (0, 0);
 
+    /// <summary>Takes out what is in the journal already; what could not be appended stays.</summary>
+    internal void RemoveFirst(int records)
+    {
+        if (records == 0)
+            return;
+        if (records == Count)
+        {
+            Clear();
+            return;
+        }
+        var gone = _ends[records - 1];
+        _bytes.AsSpan(gone, _used - gone).CopyTo(_bytes);
+        for (var i = records; i < Count; i++)
+            _ends[i - records] = _ends[i] - gone;
+        (_used, Count) = (_used - gone, Count - records);
+    }
+
     public void Dispose()
     {
         ArrayPool<byte>.Shared.Return(_bytes);

@@ -123,6 +123,26 @@ public sealed class ReaderTests : JournalFixture
     }
 
     [Fact]
+    public void What_a_failed_append_left_out_stays_in_the_buffer_and_only_that()
+    {
+        JournalDirectory.Create(Log, unitLimit: 20);
+        JournalDirectory.AddSubscriber(Log, "s");
+        Directory.CreateDirectory(Segment(1));
+        using (var writer = JournalWriter.Open(Log))
+        using (var buffer = writer.CreateBuffer())
+        {
+            foreach (var payload in new[] { "aaaaaaaa", "bbbbbbbb", "cccccccc" })
+                buffer.Add(System.Text.Encoding.UTF8.GetBytes(payload), 1);
+            Assert.Throws<JournalException>(() => writer.Append(buffer));
+            Assert.Equal(2, buffer.Count);
+            Directory.Delete(Segment(1));
+            writer.Append(buffer);
+            Assert.Equal(0, buffer.Count);
+        }
+        Assert.Equal(["aaaaaaaa", "bbbbbbbb", "cccccccc"], Drain("s"));
+    }
+
+    [Fact]
     public async Task Many_writers_lose_double_and_reorder_nothing()
     {
         JournalDirectory.Create(Log, unitLimit: 200);

@@ -3,10 +3,11 @@ namespace Veredus.Logging;
 /// <summary>Opens destinations as the configuration names them.</summary>
 public static class LogTargets
 {
-    /// <summary>True for a destination that this version opens: a path, <c>file://</c>, and <c>syslog://</c> for the paniclog.</summary>
+    /// <summary>True for a destination that this version opens: a path, <c>file://</c>, <c>jlog://</c> and its alias <c>cluster://</c>, and <c>syslog://</c> for the paniclog.</summary>
     public static bool IsSupported(LogDestination destination) =>
         !destination.Destination.Contains("://", StringComparison.Ordinal)
         || destination.Destination.StartsWith("file:///", StringComparison.OrdinalIgnoreCase)
+        || JournalDestination.IsOne(destination.Destination)
         || (destination.Kind is LogKind.Panic && destination.Destination.StartsWith("syslog://", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Opens one destination.</summary>
@@ -18,7 +19,13 @@ public static class LogTargets
         if (!IsSupported(destination))
         {
             throw new ArgumentException($"{destination.Kind.Name()} = \"{text}\": this kind of destination is not known here; "
-                + "give a path, or syslog://?facility=F&priority=P for the paniclog.", nameof(destination));
+                + "give a path, jlog:///PATH=>SUBSCRIBER, or syslog://?facility=F&priority=P for the paniclog.", nameof(destination));
+        }
+        if (JournalDestination.IsOne(text))
+        {
+            return JournalDestination.TryParse(text, out var journal, out var error)
+                ? new JournalTarget(journal)
+                : throw new ArgumentException($"{destination.Kind.Name()} = \"{text}\": {error}", nameof(destination));
         }
         if (!text.StartsWith("syslog://", StringComparison.OrdinalIgnoreCase))
         {
