@@ -7,6 +7,8 @@ public enum OptionStatus
     Active,
     /// <summary>Validated; no effect yet: CFG-0902.</summary>
     NotYet,
+    /// <summary>Behaves as its default says; any other value is validated and has no effect: CFG-0902.</summary>
+    DefaultOnly,
     /// <summary>Validated; will act once the node is part of a cluster: CFG-0903.</summary>
     ClusterNotYet,
     /// <summary>Accepted so that existing files load, never used: CFG-0901.</summary>
@@ -24,6 +26,8 @@ public abstract class Option
     public string DisplayName => Names.Display(Facts.Name);
     public ScopeKinds Scopes => Facts.Scopes;
     public OptionStatus Status => Facts.Status;
+    /// <summary>Whether <paramref name="value"/> is what the option means where it is not set.</summary>
+    internal abstract bool IsDefault(Resolved value);
     /// <summary>A change takes effect only when the process starts again.</summary>
     public bool NonDynamic => Facts.NonDynamic;
     /// <summary>Never shown in clear.</summary>
@@ -65,6 +69,8 @@ public sealed class Option<T> : Option
     public T Default => _default.Value;
 
     internal override Resolved ResolvedDefault(ResolutionFamily family) => family == ResolutionFamily.Host ? _hostDefault : _default;
+
+    internal override bool IsDefault(Resolved value) => EqualityComparer<T>.Default.Equals(((Resolved<T>)value).Value, Default);
 
     internal override Resolved? Read(RawValue raw, ScopeNode? scope, SourcePosition position, out ValueError error)
     {

@@ -43,7 +43,7 @@ public static partial class Options
     public static readonly Option<string> ReconfigMessage = Reception.TextOr("reconfig_message", E, "4.3.2 Reconfiguration in progress", "Text after 421 when a session has to end because the configuration changed.");
     public static readonly Option<StartTlsInjectionPolicy> StarttlsInjectionPolicy = Reception.Word("starttls_injection_policy", IN, "Plain text pipelined after STARTTLS (CVE-2011-0411); allow behaves as ignore.", Active,
         ("reject", StartTlsInjectionPolicy.Reject), ("ignore", StartTlsInjectionPolicy.Ignore), ("allow", StartTlsInjectionPolicy.Ignore));
-    public static readonly Option<Rate> InboundThrottleMessages = Reception.Rate("inbound_throttle_messages", G | PG | PW, "Limit of accepted messages.", NotYet);
+    public static readonly Option<Rate> InboundThrottleMessages = Reception.Rate("inbound_throttle_messages", G | PG | PW, "Limit of accepted messages.");
     public static readonly Option<bool> Rfc2821AllowWhitespaceInEnvelope = Reception.Bool("rfc2821_allow_whitespace_in_envelope", G | PG | PW, false, "Trailing blanks before CRLF are tolerated.");
     public static readonly Option<bool> Rfc2821PedanticAddressRules = Reception.Bool("rfc2821_pedantic_address_rules", G | PG | PW, true, "false accepts a..b@ and a.@ in addresses.");
     public static readonly Option<DateHeaderRule> Rfc2822DateHeader = Reception.Word("rfc2822_date_header", G | PG | PW, "Missing Date: add, leave or reject.", Active,
@@ -59,7 +59,7 @@ public static partial class Options
     public static readonly Option<LineLengthRule> Rfc2822MaxLineLength = Reception.Word("rfc2822_max_line_length", G | PG | PW, "The 998-octet line rule, or an own limit.", Active,
         text => (Readers.Int(text, out var octets) && octets is >= 78 and <= 1_000_000, new LineLengthRule(LineLengthMode.Limit, octets)),
         ("ignore", new LineLengthRule(LineLengthMode.Ignore, 0)), ("pedantic", new LineLengthRule(LineLengthMode.Pedantic, 998)), ("fix", new LineLengthRule(LineLengthMode.Fix, 998)));
-    public static readonly Option<LineLengthPolicy> Rfc2822MaxLineLengthPolicy = Reception.Word("rfc2822_max_line_length_policy", G | PG | PW, "What to do beyond a numeric limit.", NotYet,
+    public static readonly Option<LineLengthPolicy> Rfc2822MaxLineLengthPolicy = Reception.Word("rfc2822_max_line_length_policy", G | PG | PW, "What to do beyond a numeric limit.", Active,
         ("none", LineLengthPolicy.None), ("fix", LineLengthPolicy.Fix), ("reject", LineLengthPolicy.Reject));
     public static readonly Option<bool> Rfc2822TraceHeaders = Reception.Bool("rfc2822_trace_headers", G | PG | PW, true, "Adds Received, sets Return-Path.");
     public static readonly Option<IReadOnlyList<string>> AliasSchemes = Reception.List("alias_schemes", D | G | PW | PG, "Alias expansion schemes.", NotYet);

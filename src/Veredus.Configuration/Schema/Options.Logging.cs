@@ -7,7 +7,7 @@ public static partial class Options
     private static readonly OptionSection Logging = new(11, "Logging and debugging");
 
     public static readonly Option<bool> ModuleEnabled = Logging.Bool("enabled", AnyModule, true, "Switches a module off without deleting it.");
-    public static readonly Option<DebugLevel> ModuleDebugLevel = Logging.Word("debug_level", AnyModule, "How much a module says.", Active,
+    public static readonly Option<DebugLevel> ModuleDebugLevel = Logging.Word("debug_level", AnyModule, "How much a module says; what is shown is set by debug_flags.", NotYet,
         ("error", DebugLevel.Error), ("critical", DebugLevel.Critical), ("warning", DebugLevel.Warning), ("notice", DebugLevel.Notice), ("info", DebugLevel.Info), ("debug", DebugLevel.Debug));
 
     public static readonly Option<string> Mainlog = Logging.TextOr("mainlog", EcLogger, "/var/log/veredus/mainlog.ec", "Receptions, deliveries and failures.", type: "path or uri");
@@ -35,7 +35,7 @@ public static partial class Options
     public static readonly Option<string?> UserString = Logging.Text("user_string", CustomBounceLogger, "Template of the last field.", NotYet);
     public static readonly Option<string> Httplog = Logging.TextOr("log", HttpLogger, "file:///var/log/veredus/httplog.ec", "HTTP requests.", NotYet, type: "uri");
 
-    public static readonly Option<UnixFileMode> TraceSmtpMode = Logging.Mode("trace_smtp_mode", G, "0640", "Mode of SMTP trace files.", nonDynamic: true);
+    public static readonly Option<UnixFileMode> TraceSmtpMode = Logging.Mode("trace_smtp_mode", G, "0640", "Mode of SMTP trace files; always 0640.", OptionStatus.DefaultOnly, nonDynamic: true);
     public static readonly Option<string> Timestampformat = Logging.TextOr("timestampformat", G, "[%a %d %b %Y %H:%M:%S] ", "strftime format of stamps on stderr in foreground mode.", type: "strftime");
     public static readonly Option<bool> LogRequestsToPaniclog = Logging.Bool("log_requests_to_paniclog", W | L | P | PW | PG, false, "Writes HTTP requests to the panic log.", NotYet);
 

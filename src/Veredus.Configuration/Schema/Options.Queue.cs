@@ -19,13 +19,13 @@ public static partial class Options
     public static readonly Option<TimeSpan> MessageExpiration = Queue.Seconds("message_expiration", SND, 86400, "Lifetime of a message since its reception.", 1);
     public static readonly Option<bool> NeverAttemptExpiredMessages = Queue.Bool("never_attempt_expired_messages", SND, false, "An expired message at the head of its queue fails without a last try.");
     public static readonly Option<bool> NeverRetry = Queue.Bool("never_retry", SND, false, "The first transient failure is final.");
-    public static readonly Option<TimeSpan> DelayedQueueScanInterval = Queue.Seconds("delayed_queue_scan_interval", G, 15, "How often due messages are taken up while the active queue is busy.", 1);
+    public static readonly Option<TimeSpan> DelayedQueueScanInterval = Queue.Seconds("delayed_queue_scan_interval", G, 15, "How often due messages are taken up while the active queue is busy; each is taken up at its time.", 1, NotYet);
     public static readonly Option<TimeSpan> DelayedBindingDomainFuzz = Queue.Seconds("delayed_binding_domain_fuzz", B | BG | G, 0, "Spreads a bulk requeue over this time.", status: NotYet);
     public static readonly Option<int> DiskQueueDrainRate = Queue.Int("disk_queue_drain_rate", G, 100, "Messages per 100 ms that are read back from disk.", min: 1, status: NotYet);
     public static readonly Option<int> MaxResidentActiveQueue = Queue.Int("max_resident_active_queue", SND, 250, "Active messages of a queue whose body stays in memory; -1 = no limit, 0 = none.", min: -1);
     public static readonly Option<int> MaxResidentMessages = Queue.Int("max_resident_messages", B | BG | G, 32768, "Messages of the node whose body stays in memory; 0 = no limit.");
-    public static readonly Option<int> DropBodyAfterTransFail = Queue.Int("drop_body_after_trans_fail", SND, 3, "After so many failures the body is only on disk.");
-    public static readonly Option<int> MemoryGoal = Queue.Int("memory_goal", G, 90, "Percent of memory above which bodies are freed.", min: 1, max: 100);
+    public static readonly Option<int> DropBodyAfterTransFail = Queue.Int("drop_body_after_trans_fail", SND, 3, "After so many failures the body is only on disk; bodies are never kept in memory.", status: NotYet);
+    public static readonly Option<int> MemoryGoal = Queue.Int("memory_goal", G, 90, "Percent of memory above which bodies are freed; bodies are never kept in memory.", min: 1, max: 100, status: NotYet);
     public static readonly Option<int> MemoryHwm = Queue.Int("memory_hwm", G, 95, "Percent of memory above which new mail is refused for now.", min: 1, max: 100);
     public static readonly Option<long> LargeMessageThreshold = Queue.Bytes("large_message_threshold", G, 131072, "Larger bodies are streamed to disk while they are received.");
     public static readonly Option<long> GrowbufSize = Queue.Bytes("growbuf_size", G, 16384, "Segment of the receive buffer.", NotYet);
@@ -39,7 +39,7 @@ public static partial class Options
     public static readonly Option<string> Spoolbase = SpoolAndDns.TextOr("spoolbase", G, "/var/spool/veredus", "Directory of the message spool.", nonDynamic: true, type: "dir");
     public static readonly Option<UnixFileMode> SpoolMode = SpoolAndDns.Mode("spool_mode", G, "0640", "Mode of spool files.", nonDynamic: true);
     public static readonly Option<bool> ForceFsync = SpoolAndDns.Bool("force_fsync", G, true, "Syncs a message to disk before the 250.");
-    public static readonly Option<bool> UnlinkOnSpoolInFailure = SpoolAndDns.Bool("unlink_on_spool_in_failure", G, false, "Deletes an unreadable spool entry at start instead of setting it aside.");
+    public static readonly Option<bool> UnlinkOnSpoolInFailure = SpoolAndDns.Bool("unlink_on_spool_in_failure", G, false, "Deletes an unreadable spool entry at start instead of setting it aside; it is always set aside.", OptionStatus.DefaultOnly);
     public static readonly Option<string> CompressSpoolMethod = SpoolAndDns.TextOr("compress", ScopeKinds.CompressSpool, "gzip", "Compression of bodies in the spool.", NotYet);
     public static readonly Option<long> CompressSpoolMinimumSize = SpoolAndDns.Bytes("minimum_size", ScopeKinds.CompressSpool, 4096, "Smaller bodies are not compressed.", NotYet);
     public static readonly Option<bool> CompressSpoolReadOnly = SpoolAndDns.Bool("read_only", ScopeKinds.CompressSpool, false, "Reads compressed bodies but writes none.", NotYet);
@@ -59,7 +59,7 @@ public static partial class Options
     public static readonly Option<int> DnsFailuresToPurge = SpoolAndDns.Int("dns_failures_to_purge", D | G, 10, "Failed lookups before the messages of a domain fail.", min: 1);
     public static readonly Option<int> MxFailuresFallbackToA = SpoolAndDns.Int("mx_failures_fallback_to_a", D | G, 0, "Failed MX lookups before addresses are tried; 0 = only after a definite answer that there is no MX.");
     public static readonly Option<TimeSpan> DnsExpireInterval = SpoolAndDns.Seconds("dns_expire_interval", G, 10, "How often routes are checked for age.", 1);
-    public static readonly Option<TimeSpan> DnsCachePurgeInterval = SpoolAndDns.Seconds("dns_cache_purge_interval", G, 60, "How often the DNS cache is cleaned.", 1);
+    public static readonly Option<TimeSpan> DnsCachePurgeInterval = SpoolAndDns.Seconds("dns_cache_purge_interval", G, 60, "How often the DNS cache is cleaned; it is bounded and cleans itself.", 1, NotYet);
     public static readonly Option<TimeSpan> MinDnsTtl = SpoolAndDns.Seconds("min_dns_ttl", G, 0, "Lower bound of a route's lifetime.");
     public static readonly Option<TimeSpan> MaxDnsTtl = SpoolAndDns.Seconds("max_dns_ttl", G, uint.MaxValue, "Upper bound of a route's lifetime.");
 

@@ -29,11 +29,11 @@ public static partial class Options
         ("no", XClientPolicy.No), ("ifavailable", XClientPolicy.IfAvailable), ("required", XClientPolicy.Required));
     public static readonly Option<EightBitPolicy> Send8bitmime = Routing.Word("send_8bitmime", SND, "Adds BODY=8BITMIME where the next hop knows it.", Active,
         ("ifavailable", EightBitPolicy.IfAvailable), ("no", EightBitPolicy.No));
-    public static readonly Option<EightBitTransform> Transform8bitmimeContent = Routing.Word("transform_8bitmime_content", SND, "Conversion when the next hop lacks 8BITMIME; only no has an effect today.", Active,
+    public static readonly Option<EightBitTransform> Transform8bitmimeContent = Routing.Word("transform_8bitmime_content", SND, "Conversion when the next hop lacks 8BITMIME.", OptionStatus.DefaultOnly,
         ("no", EightBitTransform.No), ("strict", EightBitTransform.Strict), ("ifneeded", EightBitTransform.Strict));
     public static readonly Option<bool> UseIpv6 = Routing.Bool("use_ipv6", G, false, "Uses AAAA records for outbound connections; unset = where a binding has an IPv6 source.");
     public static readonly Option<bool> OnlyUseBestMxForRelayDomains = Routing.Bool("only_use_best_mx_for_relay_domains", G, true, "For domains in relay_domains only the most preferred MX.", NotYet);
-    public static readonly Option<bool> FullyResolveBeforeSmtp = Routing.Bool("fully_resolve_before_smtp", SND, true, "Waits for all addresses of the MX hosts before connecting; always true.");
+    public static readonly Option<bool> FullyResolveBeforeSmtp = Routing.Bool("fully_resolve_before_smtp", SND, true, "Waits for all addresses of the MX hosts before connecting.", OptionStatus.DefaultOnly);
     public static readonly Option<SmtpAuthType> OutboundSmtpAuthType = Routing.Word("outbound_smtp_auth_type", SND, "Authenticates to the next hop.", NotYet,
         ("", SmtpAuthType.None), ("plain", SmtpAuthType.Plain), ("login", SmtpAuthType.Login));
     public static readonly Option<string?> OutboundSmtpAuthUser = Routing.Text("outbound_smtp_auth_user", SND, "User for outbound_smtp_auth_type.", NotYet);

@@ -39,10 +39,10 @@ public static partial class Options
 
     private static readonly OptionSection Process = new(12, "Process and security");
 
-    public static readonly Option<string> SecurityUser = Process.TextOr("user", Security, "veredus", "User that the process becomes after its start.", nonDynamic: true, type: "name");
-    public static readonly Option<string?> SecurityGroup = Process.Name("group", Security, "Group that the process takes; unset = the user's.", nonDynamic: true);
+    public static readonly Option<string> SecurityUser = Process.TextOr("user", Security, "veredus", "User of the process; set it in the service unit (User=).", NotYet, nonDynamic: true, type: "name");
+    public static readonly Option<string?> SecurityGroup = Process.Name("group", Security, "Group that the process takes; unset = the user's; set it in the service unit (Group=).", NotYet, nonDynamic: true);
     public static readonly Option<IReadOnlyList<string>> SecuritySupplementalGroups = Process.List("supplemental_groups", Security, "Further groups.", NotYet, nonDynamic: true);
-    public static readonly Option<string?> SecurityCapabilities = Process.Text("capabilities", Security, "Capabilities to keep, e.g. cap_net_bind_service+ep.", nonDynamic: true);
+    public static readonly Option<string?> SecurityCapabilities = Process.Text("capabilities", Security, "Capabilities to keep, e.g. cap_net_bind_service+ep; set them in the service unit (AmbientCapabilities=).", NotYet, nonDynamic: true);
     public static readonly Option<string?> Hostname = Process.HostName("hostname", G, "Name of this host in greetings and headers; unset = as the system says.");
     public static readonly Option<string> Pidfile = Process.TextOr("pidfile", G, "/run/veredus/veredus.pid", "Where the process id is written.", nonDynamic: true, type: "path");
     public static readonly Option<string?> MasterdbFile = Process.Text("masterdb_file", G, "Persistent counters.", NotYet, nonDynamic: true, type: "path");

@@ -12,7 +12,7 @@ public static class ReferencePage
         [configuration.md](configuration.md).
 
         Scopes: where an option may be set; what is not set there comes from the wider scopes. "restart": a change takes
-        effect after a restart. Effect: **yes**; *later* = checked, not implemented yet; *cluster* = checked, no effect on a
+        effect after a restart. Effect: **yes**; *later* = checked, not implemented yet; *default only* = behaves as the default says; *cluster* = checked, no effect on a
         single node; *ignored* = accepted so that existing files load. Groups of scopes: **sending** = global, binding_group,
         binding, domain; **inbound** = esmtp_listener, listen, peer, pathway, pathway_group; **any listener**; **any module**.
 
@@ -62,6 +62,7 @@ public static class ReferencePage
     {
         OptionStatus.Active => "**yes**",
         OptionStatus.NotYet => "*later*",
+        OptionStatus.DefaultOnly => "*default only*",
         OptionStatus.ClusterNotYet => "*cluster*",
         _ => "*ignored*",
     } + (option.NonDynamic ? ", restart" : "");

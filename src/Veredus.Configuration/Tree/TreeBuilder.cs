@@ -43,7 +43,8 @@ internal sealed class TreeBuilder(DiagnosticBag diagnostics, Action<IncludeState
         }
         if (!option.IsWildcard)
             scope.Set(setting);
-        WarnAbout(option, option.Status, statement.Name, statement.Position, scope, option.Summary);
+        if (option.Status != OptionStatus.DefaultOnly || !option.IsDefault(setting))
+            WarnAbout(option, option.Status, statement.Name, statement.Position, scope, option.Summary);
     }
 
     private static string ShowValue(Option option, RawValue value) => option.Secret ? Masking.Mask
@@ -113,6 +114,7 @@ internal sealed class TreeBuilder(DiagnosticBag diagnostics, Action<IncludeState
         {
             OptionStatus.Ignored => ("CFG-0901", $"ignored: {shown} is accepted so that existing files load, but not used. {summary}"),
             OptionStatus.NotYet => ("CFG-0902", $"{shown} is not implemented yet and has no effect."),
+            OptionStatus.DefaultOnly => ("CFG-0902", $"{shown} has an effect only with its default, which is what happens. {summary}"),
             _ => ("CFG-0903", $"{shown} is checked, but has no effect on a single node."),
         };
         diagnostics.Warn(code, position, name, message);
