@@ -27,6 +27,7 @@ public sealed class VeredusNode : IAsyncDisposable
     private ConfiguredPolicies _policies = null!;
     private Task _recovery = Task.CompletedTask;
     private bool _isStopped;
+    private bool _isDisposed;
 
     private VeredusNode(NodeOptions options) => _options = options;
 
@@ -137,6 +138,9 @@ public sealed class VeredusNode : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _isStopped = true;
+        if (_isDisposed)
+            return;
+        _isDisposed = true;
         await _stopping.CancelAsync();
         await _recovery; // reads the spool, which goes next
         while (_parts.TryPop(out var part))

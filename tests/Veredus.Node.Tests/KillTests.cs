@@ -48,6 +48,7 @@ public sealed class KillTests(ITestOutputHelper output)
                 delivered++;
             }
 
+            Assert.Equal(0, await last.TerminateAsync());
             output.WriteLine($"{accepted.Count} accepted, {delivered} deliveries until all were there");
         }
         finally

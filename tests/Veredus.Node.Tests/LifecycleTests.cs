@@ -116,6 +116,8 @@ public sealed class LifecycleTests
             Assert.StartsWith("250 2.0.0 OK id=", await busy.SayAsync("Subject: s\r\n\r\nHello\r\n."), StringComparison.Ordinal);
             Assert.StartsWith("421 4.3.2", await busy.ReplyAsync(), StringComparison.Ordinal);
             await stopped;
+            await node.Node.DisposeAsync();
+            await node.Node.StopAsync();
         }
     }
 
