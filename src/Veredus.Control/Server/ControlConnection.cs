@@ -37,11 +37,6 @@ internal sealed class ControlConnection : IAsyncDisposable
 
     public async Task RunAsync(CancellationToken stopping)
     {
-        if (!_options.IsPeerAllowed(_session.Peer?.Address ?? IPAddress.Loopback))
-        {
-            await AnswerAsync(ControlAnswer.Error(ControlErrors.NotAuthorized, "this address may not connect"), stopping);
-            return;
-        }
         if (_unixUser is not null)
             Account(_unixUser, _options.AlwaysDeny || _unixUser.Length == 0 ? AccountResult.Refused : AccountResult.Allowed);
         else if (_options is { AlwaysAllow: true, AlwaysDeny: false })

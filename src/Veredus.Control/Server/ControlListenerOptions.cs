@@ -39,6 +39,6 @@ public sealed record ControlListenerOptions
     /// <summary>Checks each command against roles (<c>enable_authorization</c>); <see langword="null"/> for no check.</summary>
     public ControlAuthorization? Authorization { get; init; }
 
-    /// <summary>Whether a client may connect at all (<c>peer</c> blocks); a Unix client counts as loopback.</summary>
-    public Func<System.Net.IPAddress, bool> IsPeerAllowed { get; init; } = _ => true;
+    /// <summary>What differs for one client (<c>peer</c> blocks); null for a client on a Unix socket, which counts as loopback.</summary>
+    public Func<System.Net.IPAddress?, ControlListenerOptions>? ForClient { get; init; }
 }

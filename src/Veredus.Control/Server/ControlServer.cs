@@ -104,7 +104,18 @@ public sealed class ControlServer : IAsyncDisposable
     {
         // Leave the accept loop at once; the session may end synchronously otherwise.
         await Task.Yield();
-        var connection = new ControlConnection(socket, Options, _commands, _log, _time);
+        ControlConnection connection;
+        try
+        {
+            var options = Options;
+            options = options.ForClient?.Invoke((socket.RemoteEndPoint as System.Net.IPEndPoint)?.Address) ?? options;
+            connection = new ControlConnection(socket, options, _commands, _log, _time);
+        }
+        catch (Exception exception) when (exception is SocketException or IOException)
+        {
+            socket.Dispose();  // the client left before it was asked who it is
+            return;
+        }
         try
         {
             await connection.RunAsync(_stopping.Token);

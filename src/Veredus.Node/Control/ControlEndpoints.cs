@@ -62,7 +62,7 @@ public sealed class ControlEndpoints(string version) : INodeService, IConfigurat
             var name = listen.Endpoint.ToString();
             try
             {
-                var options = Options_(configuration, listen, name);
+                var options = OptionsFor(configuration, listen, name);
                 next[name] = _listeners.TryGetValue(name, out var kept)
                     ? kept with { Options = options }
                     : new(ListenSocket.Open(listen.Endpoint, new(listen.Own.Get(Options.ListenBacklog), listen.Own.Get(Options.FileMode))), options, listen.Endpoint.UnixPath);
@@ -83,8 +83,8 @@ public sealed class ControlEndpoints(string version) : INodeService, IConfigurat
                 server.Options = listener.Options;
             else
                 listener.Server.Value = new(listener.Socket, listener.Options, _commands, _node.Logs, _node.Time);
-            _authorization = listener.Options.Authorization ?? _authorization;
         }
+        _authorization = next.Values.Select(listener => listener.Options.Authorization).FirstOrDefault(authorization => authorization is not null);
         var gone = _listeners.Where(pair => !next.ContainsKey(pair.Key)).Select(pair => pair.Value).ToList();
         _listeners = next;
         // The session that changed the configuration may be on a socket that goes: it is not waited for here.
@@ -102,25 +102,34 @@ public sealed class ControlEndpoints(string version) : INodeService, IConfigurat
         }
     }
 
-    private ControlListenerOptions Options_(ConfigurationSnapshot configuration, ListenDefinition listen, string name)
+    private ControlListenerOptions OptionsFor(ConfigurationSnapshot configuration, ListenDefinition listen, string name)
     {
         var own = listen.Own;
         var (scram, plain) = (own.Get(Options.AuthScramParameters), own.Get(Options.AuthPlainParameters));
-        return new()
+        var authorization = Authorization(configuration, own.Get(Options.AuthorizationParameters));
+        var options = new ControlListenerOptions
         {
             Name = name,
             HostName = _node.Hostname,
             Version = version,
             IdleTimeout = own.Get(Options.ConsoleTimeout),
-            AlwaysAllow = own.Get(Options.AlwaysAllow),
-            AlwaysDeny = own.Get(Options.AlwaysDeny),
             Tls = own.Get(Options.TlsCertificate) is { } certificate ? Tls(certificate, own.Get(Options.TlsKey)) : null,
             Scram = scram.Text("uri") is { } scramUri ? Find(Users<ScramCredential>(scramUri, "scram://", ScramCredential.TryParse)) : null,
             Plain = plain.Text("uri") is { } plainUri ? Find(Users<StoredPassword>(plainUri, "file://", StoredPassword.TryParse)) : null,
             LogAuthentication = IsOn(scram) || IsOn(plain),
-            Authorization = own.Get(Options.EnableAuthorization) ? Authorization(configuration, own.Get(Options.AuthorizationParameters)) : null,
-            IsPeerAllowed = address => !listen.For(System.Net.IPAddress.IsLoopback(address) && listen.Endpoint.UnixPath is not null ? null : address).Get(Options.AlwaysDeny),
         };
+        return For(null) with { ForClient = For };
+
+        ControlListenerOptions For(System.Net.IPAddress? client)
+        {
+            var view = listen.For(client);
+            return options with
+            {
+                AlwaysAllow = view.Get(Options.AlwaysAllow),
+                AlwaysDeny = view.Get(Options.AlwaysDeny),
+                Authorization = view.Get(Options.EnableAuthorization) ? authorization : null,
+            };
+        }
     }
 
     private static ControlAuthorization Authorization(ConfigurationSnapshot configuration, ValueDictionary parameters)

@@ -31,7 +31,7 @@ internal static class ConsoleCommand
 
     private static async Task<int> RunAsync(Call call, CancellationToken cancellationToken)
     {
-        var words = Words_(call);
+        var words = Typed(call);
         var endpoint = call.Endpoint;
         if (words.Count > 0 && ControlEndpoint.Looks(words[0]))
         {
@@ -56,7 +56,7 @@ internal static class ConsoleCommand
     }
 
     // What stands behind the first word that is no option of ours, as it was typed.
-    private static IReadOnlyList<string> Words_(Call call) => [.. call.Parse.GetValue(Words) ?? [], .. call.Parse.UnmatchedTokens];
+    private static IReadOnlyList<string> Typed(Call call) => [.. call.Parse.GetValue(Words) ?? [], .. call.Parse.UnmatchedTokens];
 
     private static async Task<int> BatchAsync(Call call, ControlClient client, IReadOnlyList<string> words, CancellationToken cancellationToken)
     {
