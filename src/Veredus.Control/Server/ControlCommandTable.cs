@@ -41,7 +41,7 @@ public sealed class ControlCommandTable
     {
         var begin = Commands.Where(command => command.Words[0].StartsWith(firstWord, StringComparison.OrdinalIgnoreCase)).Select(command => command.Name).ToList();
         return begin.Count > 0 ? begin
-            : [.. Commands.Select(command => command.Words[0]).Distinct().Where(word => Distance(word, firstWord.ToLowerInvariant()) <= 2)];
+            : [.. Commands.Select(command => command.Words[0]).Distinct().Where(word => Spelling.Distance(word, firstWord.ToLowerInvariant()) <= 2)];
     }
 
     private ValueTask<ControlAnswer> Help(ControlCall call, CancellationToken cancellationToken)
@@ -59,18 +59,5 @@ public sealed class ControlCommandTable
             return new(ControlAnswer.Body(ControlJson.Help(commands)));
         var width = commands.Max(command => command.Name.Length + command.Arguments.Length) + 3;
         return new(ControlAnswer.Body(commands.Select(command => $"{command.Name} {command.Arguments}".PadRight(width) + command.Summary)));
-    }
-
-    private static int Distance(string left, string right)
-    {
-        var row = Enumerable.Range(0, right.Length + 1).ToArray();
-        for (var i = 1; i <= left.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= right.Length; j++)
-                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (left[i - 1] == right[j - 1] ? 0 : 1)));
-        }
-        return row[right.Length];
     }
 }

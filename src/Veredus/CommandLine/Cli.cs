@@ -209,20 +209,7 @@ internal static class Cli
             return "";
         var known = parse.CommandResult.Command.Subcommands.Where(command => !command.Hidden).Select(command => command.Name)
             .Concat(parse.CommandResult.Command.Options.Select(option => option.Name));
-        var near = known.OrderBy(name => Distance(name, word)).FirstOrDefault(name => Distance(name, word) <= 2);
+        var near = known.OrderBy(name => Spelling.Distance(name, word)).FirstOrDefault(name => Spelling.Distance(name, word) <= 2);
         return near is null ? "" : $"Did you mean \"{near}\"? ";
-    }
-
-    private static int Distance(string left, string right)
-    {
-        var row = Enumerable.Range(0, right.Length + 1).ToArray();
-        for (var i = 1; i <= left.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= right.Length; j++)
-                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (left[i - 1] == right[j - 1] ? 0 : 1)));
-        }
-        return row[right.Length];
     }
 }
