@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Veredus.Cluster.Tests;
 
 public sealed class CorosyncConfigurationTests
@@ -24,6 +26,27 @@ public sealed class CorosyncConfigurationTests
         Assert.Contains("    linknumber: 1\n    mcastport: 4810\n", text, StringComparison.Ordinal);
         Assert.Contains("    ring0_addr: 198.18.9.2\n    ring1_addr: 198.18.10.2\n", text, StringComparison.Ordinal);
         Assert.Contains("two_node: 1", text, StringComparison.Ordinal);
+    }
+
+    [CorosyncFact]
+    public async Task Corosync_itself_accepts_what_is_rendered()
+    {
+        var directory = Directory.CreateTempSubdirectory("veredus-conf-");
+        var (file, key) = (Path.Combine(directory.FullName, "corosync.conf"), Path.Combine(directory.FullName, "authkey"));
+        await File.WriteAllBytesAsync(key, CorosyncConfiguration.NewKey());
+        foreach (var timing in new[] { BusTiming.Default, BusTiming.Fast, BusTiming.Fast with { Consensus = 400 } })
+        {
+            var configuration = Configuration([new("mta1", "127.0.0.1,198.18.10.1"), new("mta2", "198.18.9.2,198.18.10.2")]) with
+            {
+                KeyFile = key, StateDirectory = directory.FullName, AccessGroup = "root", Timing = timing,
+            };
+            await File.WriteAllTextAsync(file, configuration.Render());
+            using var corosync = Process.Start(new ProcessStartInfo("corosync", ["-t", "-f", "-c", file]) { RedirectStandardError = true })!;
+            var said = await corosync.StandardError.ReadToEndAsync();
+            await corosync.WaitForExitAsync();
+            Assert.True(corosync.ExitCode == 0, said);
+        }
+        directory.Delete(recursive: true);
     }
 
     [Theory]

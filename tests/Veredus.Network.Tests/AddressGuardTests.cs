@@ -99,7 +99,7 @@ public sealed partial class AddressGuardTests(ITestOutputHelper output)
         var took = Stopwatch.GetElapsedTime(lastBeat, gone);
         output.WriteLine($"gone {took.TotalMilliseconds:F0} ms after the last beat; hold 500 + lease 1000");
         // The last renewal comes at most a hold after the last beat, and at least three quarters of a lease before its end.
-        Assert.InRange(took, TimeSpan.FromMilliseconds(900), TimeSpan.FromMilliseconds(2000));
+        Assert.InRange(took, TimeSpan.FromMilliseconds(900), TimeSpan.FromMilliseconds(2500));
         var notice = await host.Guard.Notices.ReadAsync().AsTask().Within("the notice");
         Assert.Equal(2, Assert.IsType<GuardNotice.LeaseExpired>(notice).Addresses.Count);
         // The node may come back: the guard still serves it.
@@ -110,13 +110,13 @@ public sealed partial class AddressGuardTests(ITestOutputHelper output)
     [NamespaceFact]
     public async Task Beats_keep_the_addresses_beyond_their_lifetime()
     {
-        await using var host = await Host.StartAsync(lease: TimeSpan.FromSeconds(1), hold: TimeSpan.FromSeconds(0.5));
+        await using var host = await Host.StartAsync(lease: TimeSpan.FromSeconds(1), hold: TimeSpan.FromSeconds(2));
         using var monitor = await host.Namespace.RunAsync(() => new NetlinkMonitor());
         host.Guard.Beat();
         await host.Guard.AddAsync([s_vip4, s_vip6], CancellationToken.None).Within("the results");
         var renewals = 0;
 
-        // Each renewal shows as a notice of the kernel; it is answered with the next beat. 28 of them are 14 for each address, 3.5 lifetimes.
+        // Each renewal shows as a notice of the kernel; it is answered with the next beat. 28 of them are 14 for each address, 3.5 lifetimes and more than the hold time.
         await foreach (var change in monitor.ReadAllAsync(CancellationToken.None))
         {
             Assert.IsNotType<NetworkChange.AddressRemoved>(change);

@@ -3,7 +3,7 @@ using Veredus.Duravip;
 
 namespace Veredus.Simulation;
 
-/// <summary>Long runs and replays: <c>dotnet run -c Release --project tests/Veredus.Simulation -- run [MINUTES]</c>, <c>-- replay</c>.</summary>
+/// <summary>Long runs and replays: <c>dotnet run -c Release --project tests/Veredus.Simulation -- run [MINUTES]</c>, <c>-- replay</c>, <c>-- view-change</c>.</summary>
 public static class Program
 {
     public static int Main(string[] arguments)
@@ -16,12 +16,15 @@ public static class Program
                 return Run(seed, minutes: 10);
             case ["run", var text] when double.TryParse(text, CultureInfo.InvariantCulture, out var minutes) && minutes > 0:
                 return Run(seed, minutes);
+            case ["view-change"]:
+                ViewChangeCost.Print();
+                return 0;
             case ["replay"]:
                 return Replay(seed, Weaknesses.None);
             case ["replay", var text] when Enum.TryParse<Weaknesses>(text, out var weakness):
                 return Replay(seed, weakness);
             default:
-                Console.Error.WriteLine("usage: run [MINUTES] | replay    (seed from VEREDUS_SEED, else random)");
+                Console.Error.WriteLine("usage: run [MINUTES] | replay | view-change    (seed from VEREDUS_SEED, else random)");
                 return 2;
         }
     }

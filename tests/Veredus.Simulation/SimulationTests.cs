@@ -6,7 +6,7 @@ namespace Veredus.Simulation;
 /// <summary>The protocol under every fault at once, and proof that its rules are needed.</summary>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
-    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(50);
 
     [Fact]
     public void Every_invariant_holds_whatever_fails()

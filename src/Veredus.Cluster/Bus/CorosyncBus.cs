@@ -121,7 +121,7 @@ public sealed partial class CorosyncBus : IGroupBus
         }
         catch (Exception failure)
         {
-            _events.Writer.TryComplete(failure);  // a bug, or no libcpg on this host: the reader ends with it
+            _events.Writer.TryComplete(failure);  // a bug: the reader ends with it
         }
         _stopped.SetResult();
     }

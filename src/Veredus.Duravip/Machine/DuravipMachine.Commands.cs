@@ -57,7 +57,7 @@ public sealed partial class DuravipMachine
         {
             foreach (var n in row.Participants)
             {
-                if (table.EntryOf(row, n)!.Names.Contains(target))
+                if (AgreedTable.EntryOf(row, n)!.Names.Contains(target))
                     return row.Unit;
             }
         }
@@ -185,7 +185,7 @@ public sealed partial class DuravipMachine
             return Eligibility.Excluded;
         if (one.Role != MemberRole.Node)
             return Eligibility.Manager;
-        switch (table.EntryOf(unit.Root, member)?.Placeability)
+        switch (AgreedTable.EntryOf(unit.Root, member)?.Placeability)
         {
             case null:
                 return Eligibility.NotConfigured;

@@ -63,7 +63,7 @@ public sealed partial class DuravipMachine
     /// The bus carried an own heartbeat that is not older than H. After a stall the queue can be empty only because the bus
     /// daemon stood still as well and does not know yet what it missed; then nothing may be plumbed.
     /// </summary>
-    private bool IsProvedAlive => _now - _evidenceAt <= _options.AliveWindowMs;
+    private bool IsProvedAlive => _now - _evidenceAt <= _options.AliveWindowMs || (_weaknesses & Weaknesses.ActBeforeDrained) != 0;
 
     /// <summary>Heartbeats count for and against a member only some time after it was first seen, and after the own start.</summary>
     private bool IsWarmedUp(MemberId member) =>

@@ -109,7 +109,7 @@ public sealed partial class DuravipMachine
             if (memory.Marks == row.Marks)
                 continue;
             Log(row.IsBroken ? LogLevelHint.Error : LogLevelHint.Warning,
-                $"duravip: {row.Address}/{NamesOf(table, row)}: {SafetyOf(memory.Marks)} -> {SafetyOf(row.Marks)}: {(row.Marks == VipMarks.None ? "all agree" : row.MarkReason)}");
+                $"duravip: {row.Address}/{NamesOf(row)}: {SafetyOf(memory.Marks)} -> {SafetyOf(row.Marks)}: {(row.Marks == VipMarks.None ? "all agree" : row.MarkReason)}");
             (memory.Marks, memory.MarkReason) = (row.Marks, row.MarkReason);
         }
     }
@@ -119,11 +119,11 @@ public sealed partial class DuravipMachine
         (marks & VipMarks.Broken) != 0 ? "BROKEN" : (marks & VipMarks.Unsafe) != 0 ? "UNSAFE" : marks != VipMarks.None ? "conflict" : "safe";
 
     /// <summary>All binding names that participants announce for the row, in order, separated by slashes.</summary>
-    internal static string NamesOf(AgreedTable table, VipRow row)
+    internal static string NamesOf(VipRow row)
     {
         var names = new SortedSet<string>(StringComparer.Ordinal);
         foreach (var n in row.Participants)
-            names.UnionWith(table.EntryOf(row, n)!.Names);
+            names.UnionWith(AgreedTable.EntryOf(row, n)!.Names);
         return string.Join('/', names);
     }
 
@@ -145,7 +145,7 @@ public sealed partial class DuravipMachine
             string? network = null;
             foreach (var n in row.Participants)
             {
-                var entry = table.EntryOf(row, n)!;
+                var entry = AgreedTable.EntryOf(row, n)!;
                 network ??= entry.Network;
                 if (entry.Network != network)
                 {

@@ -96,6 +96,19 @@ public sealed partial class DuravipMachine
         }
     }
 
+    private void OnQuorumChanged(bool quorate)
+    {
+        if (quorate && !_quorate && _options.ClaimGuard)
+        {
+            // Who was quorate until now may just have been lost, and nobody here need have seen it leave.
+            _guardUntil = Math.Max(_guardUntil, _now + _options.ClaimGuardMs);
+            foreach (var row in (IEnumerable<VipRow>?)_table?.Rows ?? [])
+                row.WasHeldInView = !row.Holders.IsEmpty;
+        }
+        _quorate = quorate;
+        AttendAll();
+    }
+
     private void OpenView()
     {
         // Unique because the incarnation is; never none.

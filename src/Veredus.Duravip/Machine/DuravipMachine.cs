@@ -137,8 +137,7 @@ public sealed partial class DuravipMachine
                 _joinNotBefore = nowMs + BusReconnectMs;
                 break;
             case QuorumChangedEvent quorum:
-                _quorate = quorum.IsQuorate;
-                AttendAll();
+                OnQuorumChanged(quorum.IsQuorate);
                 break;
             case ReconfiguredEvent reconfigured:
                 OnReconfigured(reconfigured);

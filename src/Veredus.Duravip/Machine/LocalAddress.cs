@@ -58,6 +58,7 @@ internal enum Weaknesses : byte
     None = 0,
     NoReleaseBeforeAcquire = 1,
     OwnerIsNoHolder = 2,
+    /// <summary>Acts between two events of its queue, and without proof that the bus hears it.</summary>
     ActBeforeDrained = 4,
     NoQuarantine = 8,
     ShortSuspicion = 16,

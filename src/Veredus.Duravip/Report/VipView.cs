@@ -99,7 +99,7 @@ public static class DuravipQueries
         var services = new SortedSet<string>(StringComparer.Ordinal);
         foreach (var n in row.Participants)
         {
-            var entry = table.EntryOf(row, n)!;
+            var entry = AgreedTable.EntryOf(row, n)!;
             names.UnionWith(entry.Names);
             services.UnionWith(entry.Services);
             participants.Add(new(table.NameOf(n), entry.Services, entry.Names, entry.Preference,

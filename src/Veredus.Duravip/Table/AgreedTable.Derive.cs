@@ -8,10 +8,12 @@ internal sealed partial class AgreedTable
     /// <summary>Recomputes everything that depends on announcements. Rows nobody mentions any more are dropped.</summary>
     public void Derive(Func<VipAddress, RowMemory> memory, long nowMs)
     {
+        foreach (var row in Rows)
+            Array.Clear(row.Entries);
         foreach (var n in Present)
         {
-            foreach (var address in Members[n]!.Configuration.Entries.Keys)
-                Add(address, memory);
+            foreach (var (address, entry) in Members[n]!.Configuration.Entries)
+                Add(address, memory).Entries[n] = entry;
         }
         Rows.RemoveAll(row =>
         {
@@ -36,11 +38,11 @@ internal sealed partial class AgreedTable
         }
     }
 
-    private bool IsMentioned(VipRow row)
+    private static bool IsMentioned(VipRow row)
     {
-        foreach (var n in Present)
+        foreach (var entry in row.Entries)
         {
-            if (Members[n]!.Configuration.Find(row.Address) is not null)
+            if (entry is not null)
                 return true;
         }
         return false;
@@ -109,7 +111,9 @@ internal sealed partial class AgreedTable
                 continue;
             if (named is null)
                 (named, namer) = (entry, n);
-            else if (!entry.Names.AsSpan().SequenceEqual(named.Names.AsSpan()))
+            else if (entry.Names.AsSpan().SequenceEqual(named.Names.AsSpan()))
+                continue;
+            else
                 Mark(row, VipMarks.Broken, $"{Say(namer, named.Names, "")}, {Say(n, entry.Names, "")}");
             foreach (var name in entry.Names)
             {

@@ -57,7 +57,7 @@ internal sealed partial class AgreedTable
 
     public VipRow? Find(VipAddress address) => _index.GetValueOrDefault(address);
     public string NameOf(int member) => member < 0 ? "" : Members[member]?.Name ?? "";
-    public VipEntry? EntryOf(VipRow row, int member) => Members[member]?.Configuration.Find(row.Address);
+    public static VipEntry? EntryOf(VipRow row, int member) => row.Entries[member];
 
     public int IndexOf(MemberId id)
     {
@@ -85,7 +85,7 @@ internal sealed partial class AgreedTable
         ref var row = ref CollectionsMarshal.GetValueRefOrAddDefault(_index, address, out var known);
         if (!known)
         {
-            row = new(address, memory(address));
+            row = new(address, memory(address), Members.Length);
             Rows.Add(row);
         }
         return row!;

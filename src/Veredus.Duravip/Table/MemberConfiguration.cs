@@ -12,8 +12,7 @@ internal sealed class MemberConfiguration
     }
 
     public ulong Digest { get; private set; }
-    public IReadOnlyDictionary<VipAddress, VipEntry> Entries => _entries;
-    public VipEntry? Find(VipAddress address) => _entries.GetValueOrDefault(address);
+    public Dictionary<VipAddress, VipEntry> Entries => _entries;
 
     public void Apply(AnnounceMessage announce)
     {

@@ -31,11 +31,13 @@ internal sealed class RowMemory(long nowMs)
 }
 
 /// <summary>One address of the agreed table.</summary>
-internal sealed class VipRow(VipAddress address, RowMemory memory)
+internal sealed class VipRow(VipAddress address, RowMemory memory, int members)
 {
     public VipAddress Address { get; } = address;
     public RowMemory Memory { get; } = memory;
     public Unit Unit { get; set; } = null!;
+    /// <summary>What each member announced of it, by index.</summary>
+    public VipEntry?[] Entries { get; } = new VipEntry?[members];
     /// <summary>Members with an entry that could place it; excluded ones are not among them.</summary>
     public MemberSet Participants { get; set; }
     public MemberSet Failed { get; set; }
