@@ -16,6 +16,7 @@ public sealed partial class ReceptionSession : IMessageSink
     public async ValueTask<SmtpReply?> MailAsync(SmtpServerSession session, MailCommand mail, CancellationToken cancellationToken)
     {
         DropTransaction();
+        FollowClient(session);
         _refusedRecipient = default;
         var sender = mail.Sender is { IsNull: false, IsQualified: false } bare && _policy.SenderDomain is { } domain ? new($"{bare.Value}@{domain}") : mail.Sender;
         _transaction = new(mail with { Sender = sender });

@@ -24,7 +24,6 @@ public sealed partial class ReceptionSession : ISmtpServerHandler, IDisposable
     public ReceptionSession(ReceptionParts parts, InboundPolicy policy, bool isUnixSocket = false)
     {
         (_parts, _policy, IsUnixSocket) = (parts, policy, isUnixSocket);
-        _policyFor = null;
     }
 
     public bool IsUnixSocket { get; }
@@ -56,14 +55,7 @@ public sealed partial class ReceptionSession : ISmtpServerHandler, IDisposable
 
     public ValueTask<SmtpReply?> HelloAsync(SmtpServerSession session, CancellationToken cancellationToken)
     {
-        // After XCLIENT the client is another one, after STARTTLS it may have shown a certificate.
-        if (!session.RemoteEndPoint.Address.Equals(_policyFor))
-        {
-            if (_parts.Settings.Policy(_policy.Endpoint, session.RemoteEndPoint.Address) is { } policy)
-                (_policy, session.Options) = (policy, policy.Options);
-            ApplyPolicy(session);
-        }
-
+        FollowClient(session);
         if (session.Tls is { } tls)
         {
             _context.SetTls(tls);
@@ -117,8 +109,8 @@ public sealed partial class ReceptionSession : ISmtpServerHandler, IDisposable
 
     public ValueTask<SmtpReply?> XclientAsync(SmtpServerSession session, XclientCommand command, CancellationToken cancellationToken)
     {
-        // What the proxy itself was allowed does not pass to its client; the next EHLO resolves the client's own policy.
-        (_isAuthenticated, _certificateMayRelay) = (command.Login is { Length: > 0 }, false);
+        // What the proxy itself was allowed does not pass to its client; the next EHLO or MAIL resolves the client's own policy.
+        (_isAuthenticated, _certificateMayRelay, _addressMayRelay) = (command.Login is { Length: > 0 }, false, false);
         _context.Clear();
         if (_isAuthenticated)
         {
@@ -162,6 +154,16 @@ public sealed partial class ReceptionSession : ISmtpServerHandler, IDisposable
     }
 
     private long Now => _parts.Time.GetUtcNow().ToUnixTimeSeconds();
+
+    /// <summary>After XCLIENT the client is another one, and another policy may hold.</summary>
+    private void FollowClient(SmtpServerSession session)
+    {
+        if (session.RemoteEndPoint.Address.Equals(_policyFor))
+            return;
+        if (_parts.Settings.Policy(_policy.Endpoint, session.RemoteEndPoint.Address) is { } policy)
+            (_policy, session.Options) = (policy, policy.Options);
+        ApplyPolicy(session);
+    }
 
     private void ApplyPolicy(SmtpServerSession session)
     {

@@ -26,6 +26,23 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public async Task The_rights_of_a_proxy_do_not_pass_to_its_client()
+    {
+        await using var node = await TestNode.StartAsync("suspend_delivery = true", listener: """
+            esmtp_listener { smtp_extensions = ( XCLIENT ) relay_hosts = ( 127.0.0.1 ) listen "127.0.0.1:0" { } }
+            """);
+        foreach (var greeting in new[] { "EHLO stranger", "NOOP" })
+        {
+            using var client = await Client.ConnectAsync(node.Smtp);
+            await client.ExpectAsync("EHLO proxy", "250");
+            await client.ExpectAsync("XCLIENT ADDR=203.0.113.5", "220");
+            await client.ExpectAsync(greeting, "250");
+            await client.ExpectAsync("MAIL FROM:<a@example.com>", "250");
+            await client.ExpectAsync("RCPT TO:<x@example.net>", "550 5.7.1");
+        }
+    }
+
+    [Fact]
     public async Task A_unix_socket_takes_mail_as_loopback_does()
     {
         var path = Path.Combine(Path.GetTempPath(), $"veredus-{Guid.NewGuid():N}.sock");
