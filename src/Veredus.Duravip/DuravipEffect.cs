@@ -52,7 +52,7 @@ public sealed record MigrateQueuesEffect(VipAddress Address, string NewOwner, bo
 /// <summary>Say <see cref="TimerFiredEvent"/> (and then, with the queue empty, <see cref="QueueDrainedEvent"/>) at this time. Replaces the timer set before.</summary>
 public sealed record SetTimerEffect(long AtMs) : DuravipEffect;
 
-/// <summary>The node has proved that it takes part: the guard may renew leases until <see cref="DuravipOptions.AliveWindowMs"/> after <paramref name="EvidenceAtMs"/>, the time the heartbeat that came back was sent.</summary>
+/// <summary>The node has proved that it takes part: the guard may add addresses and renew leases (never re-add one whose lease ran out) until <see cref="DuravipOptions.AliveWindowMs"/> after <paramref name="EvidenceAtMs"/>, the time the heartbeat that came back was sent.</summary>
 public sealed record ConfirmAliveEffect(long EvidenceAtMs) : DuravipEffect;
 
 /// <summary>Compare the kernel's addresses with the managed ones and report each difference.</summary>

@@ -374,16 +374,20 @@ public sealed class SimulatedHost(World world, int number)
         Add(machine, plumb, Random.Next(5) == 0 ? Random.Next(1, 400) : Random.Next(1, 15));
     }
 
+    private bool IsStillWanted(PlumbEffect plumb) =>
+        _plumbing.TryGetValue(plumb.Address, out var operation) && operation == plumb.Operation;
+
     private void Add(DuravipMachine machine, PlumbEffect plumb, long delay)
     {
         world.After(delay, () =>
         {
-            if (_frozen && _machine == machine)
+            // The guard adds nothing without fresh proof of life: this may have been asked for before a stall.
+            if (_machine == machine && IsStillWanted(plumb) && (_frozen || world.Now > _aliveUntil))
             {
                 Add(machine, plumb, 50);
                 return;
             }
-            if (_machine != machine || !_plumbing.TryGetValue(plumb.Address, out var operation) || operation != plumb.Operation)
+            if (_machine != machine || !IsStillWanted(plumb))
                 return;
             _plumbing.Remove(plumb.Address);
             if (world.Now < _refusal.Until && (_refusal.Address is null || _refusal.Address == plumb.Address))
