@@ -15,8 +15,7 @@ internal sealed class LogWriter : IDisposable
     private readonly SpoolTables _tables;
     private readonly TimeProvider _time;
     private readonly LargeBodies _large;
-    private readonly Lock _queue = new();
-    private readonly SemaphoreSlim _signal = new(0);
+    private readonly object _queue = new();
     private readonly SemaphoreSlim _removalSlots;
     private readonly ITimer _flushTimer;
     private readonly CancellationTokenSource _faulted = new();
@@ -77,7 +76,12 @@ internal sealed class LogWriter : IDisposable
         {
             while (true)
             {
-                _signal.Wait();
+                lock (_queue)
+                {
+                    // Not a semaphore: that spins before it sleeps, and on a busy machine takes the time from those who would give us work.
+                    while (!_signaled)
+                        Monitor.Wait(_queue);
+                }
                 while (Step())
                 {
                 }
@@ -140,7 +144,6 @@ internal sealed class LogWriter : IDisposable
             _thread.Join();
         }
         _flushTimer.Dispose();
-        _signal.Dispose();
         _removalSlots.Dispose();
         _faulted.Dispose();
     }
@@ -413,6 +416,6 @@ internal sealed class LogWriter : IDisposable
     private void Signal()
     {
         _signaled = true;
-        _signal.Release();
+        Monitor.Pulse(_queue);
     }
 }

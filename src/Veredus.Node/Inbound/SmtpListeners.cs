@@ -37,7 +37,16 @@ internal sealed class SmtpListeners : IConfigurationParticipant, IAsyncDisposabl
     public SmtpListeners(LiveSettings settings, ReceptionParts parts, SmtpSessions sessions)
     {
         (_settings, _parts, _sessions) = (settings, parts, sessions);
-        _connections = new(new SocketConnectionFactoryOptions { MaxReadBufferSize = 256 * 1024, MaxWriteBufferSize = 64 * 1024 }, NullLogger.Instance);
+        _connections = new(
+            new SocketConnectionFactoryOptions
+            {
+                MaxReadBufferSize = 256 * 1024,
+                MaxWriteBufferSize = 64 * 1024,
+                // The session goes on where the octets came in, and writes from there: docs/decisions/0070.
+                UnsafePreferInlineScheduling = true,
+                WaitForDataBeforeAllocatingBuffer = false,
+            },
+            NullLogger.Instance);
     }
 
     /// <summary>The addresses that are listened on, with the ports that the system chose where 0 was asked for.</summary>
