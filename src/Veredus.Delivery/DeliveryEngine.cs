@@ -95,6 +95,9 @@ public sealed partial class DeliveryEngine : ISchedulerShell, IAsyncDisposable
         }
     }
 
+    /// <summary>Whether a message is in a queue or in delivery.</summary>
+    public bool Holds(MessageId id) => Locked(static (scheduler, _, id) => scheduler.Find(id) is not null, id);
+
     /// <summary>Begins to deliver what is queued.</summary>
     public void Start()
     {

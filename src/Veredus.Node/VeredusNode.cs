@@ -58,6 +58,12 @@ public sealed class VeredusNode : IAsyncDisposable
     /// <summary>This host's name as of the configuration in force.</summary>
     public string Hostname => _settings.Current.Files.Hostname;
 
+    /// <summary>This node's name in the locks of spools.</summary>
+    internal string Name => _options.NodeName ?? Hostname;
+
+    /// <summary>Chooses bindings by the configuration in force.</summary>
+    internal IBindingAssigner Assigner => _settings;
+
     /// <summary>The open inbound sessions of this moment.</summary>
     public IEnumerable<InboundSession> InboundSessions => _listeners.Sessions;
 

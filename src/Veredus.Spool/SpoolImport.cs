@@ -31,6 +31,9 @@ public sealed record ImportOptions
     /// <summary>Take the source although its record names another node.</summary>
     public bool TakeOver { get; init; }
 
+    /// <summary>Told twice: 0 when the source is ours, then how many messages it holds.</summary>
+    public Action<long>? Found { get; init; }
+
     /// <summary>The Received line to add, or <see langword="null"/> to add none. Gets the envelope as it will be stored.</summary>
     public Func<Envelope, ReadOnlyMemory<byte>>? TraceHeader { get; init; }
 
@@ -56,12 +59,17 @@ public static class SpoolImport
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Concurrency, 1000, nameof(options));
         if (SpoolFormat.TryRead(target.Disk, options.Source) is null)
             throw new SpoolOpenException($"spool: '{options.Source}' is no Veredus spool: it has no file 'spool.format'. Name the whole spool base.");
-        await using var source = await SpoolStore.OpenAsync(
-            new() { Base = options.Source, NodeName = options.NodeName, TakeOver = options.TakeOver, SegmentBytes = RemovalSegmentBytes, RemovalBacklog = 2 * options.Concurrency }, target.Disk, time);
+        var sourceOptions = new SpoolOptions { Base = options.Source, NodeName = options.NodeName, TakeOver = options.TakeOver, SegmentBytes = RemovalSegmentBytes, RemovalBacklog = 2 * options.Concurrency };
+        await using var source = await Task.Run(() => SpoolStore.Open(sourceOptions, target.Disk, time, ownThreads: true, isImport: true), cancellationToken);
+        options.Found?.Invoke(0);
         var import = new Run(target, source, options, ids);
         var batch = new List<RecoveredMessage>(options.Concurrency);
+        var isCounted = false;
         await foreach (var found in source.RecoverAsync(cancellationToken))
         {
+            if (!isCounted)
+                options.Found?.Invoke(source.Statistics.Messages);
+            isCounted = true;
             batch.Add(found);
             if (batch.Count < options.Concurrency)
                 continue;

@@ -10,7 +10,7 @@ namespace Veredus.Spool;
 /// <param name="Boot">Boot id of that machine.</param>
 /// <param name="Started">When the owner took the lock.</param>
 /// <param name="Renewed">When it last said that it lives.</param>
-/// <param name="TakeOverOf">The node whose spool this was, while it is being imported.</param>
+/// <param name="TakeOverOf">The node whose spool another node imports, or has imported; it may come back to it.</param>
 public sealed record SpoolOwner(string Node, int Instance, int ProcessId, string Machine, string Boot, DateTimeOffset Started, DateTimeOffset Renewed, string? TakeOverOf = null)
 {
     private const string FirstLine = "veredus-spool-lock 1";
@@ -87,22 +87,26 @@ internal sealed class SpoolLock : IDisposable
 
     public static string PathOf(string spoolBase) => Path.Combine(spoolBase, "spool.lock");
 
+    /// <param name="isImport">The spool is only held while its messages are moved away: its own node may come back to it afterwards.</param>
     /// <exception cref="SpoolOpenException">Held by a living process, or the record names another node and <paramref name="takeOver"/> is not set.</exception>
-    public static SpoolLock Take(IDisk disk, string spoolBase, string node, int instance, bool takeOver, TimeProvider time, string? takeOverOf = null)
+    public static SpoolLock Take(IDisk disk, string spoolBase, string node, int instance, bool takeOver, TimeProvider time, bool isImport = false)
     {
         var path = PathOf(spoolBase);
         var diskLock = disk.TryLock(path);
         if (diskLock is null)
-            throw new SpoolOpenException($"spool: '{spoolBase}' is in use by {Describe(disk, path)}. Stop that process first; two never share a spool.");
+            throw new SpoolOpenException($"spool: '{spoolBase}' is {Describe(disk, path)}. Stop that process first; two never share a spool.");
         try
         {
+            string? takeOverOf = null;
             var (machine, boot) = SpoolOwner.ThisMachine();
             var now = time.GetUtcNow();
             if (SpoolOwner.TryParse(diskLock.ReadText(), out var last))
             {
                 var seconds = (long)(now - last.Renewed).TotalSeconds;
-                if (last.Node != node && !takeOver)
+                if (last.Node != node && last.TakeOverOf != node && !takeOver)
                     throw new SpoolOpenException($"spool: '{spoolBase}' belongs to {last.Node} (renewed {seconds} s ago); this node is {node}. Set spoolbase to this node's own directory, or, if {last.Node} is gone, start with --take-over.");
+                if (isImport)
+                    takeOverOf = last.TakeOverOf ?? (last.Node == node ? null : last.Node);
                 if (last.Machine != machine && seconds < RenewalLimit.TotalSeconds)
                     throw new SpoolOpenException($"spool: '{spoolBase}' belongs to {last.Node} on another machine (renewed {seconds} s ago). Stop it there and wait {RenewalLimit.TotalSeconds:0} s.");
             }
@@ -131,7 +135,7 @@ internal sealed class SpoolLock : IDisposable
         using var file = disk.Open(path, writable: false);
         var text = new byte[4096];
         return SpoolOwner.TryParse(System.Text.Encoding.UTF8.GetString(text.AsSpan(0, file.Read(text, 0))), out var owner)
-            ? $"{owner.Node} instance {owner.Instance} (process {owner.ProcessId}, started {owner.Started.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC)"
-            : "another process";
+            ? $"{(owner.TakeOverOf is null ? "in use" : "being imported")} by {owner.Node} instance {owner.Instance} (process {owner.ProcessId}, started {owner.Started.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC)"
+            : "in use by another process";
     }
 }

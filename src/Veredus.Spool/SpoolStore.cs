@@ -99,13 +99,13 @@ public sealed class SpoolStore : ISpool
     public static async ValueTask<SpoolStore> OpenAsync(SpoolOptions options, IDisk disk, TimeProvider time) =>
         await Task.Run(() => Open(options, disk, time, ownThreads: true));
 
-    internal static SpoolStore Open(SpoolOptions options, IDisk disk, TimeProvider time, bool ownThreads, string? takeOverOf = null)
+    internal static SpoolStore Open(SpoolOptions options, IDisk disk, TimeProvider time, bool ownThreads, bool isImport = false)
     {
         options.Validate();
         try
         {
             disk.CreateDirectory(options.Base);
-            var spoolLock = SpoolLock.Take(disk, options.Base, options.NodeName, options.Instance, options.TakeOver, time, takeOverOf);
+            var spoolLock = SpoolLock.Take(disk, options.Base, options.NodeName, options.Instance, options.TakeOver, time, isImport);
             try
             {
                 return new(options, disk, time, spoolLock, SpoolFormat.OpenOrCreate(disk, options.Base), ownThreads);

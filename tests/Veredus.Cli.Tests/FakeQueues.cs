@@ -120,7 +120,8 @@ internal sealed class FakeNode : INodeConsole, ISpoolConsole
 
     public void Shutdown(bool now) => Deeds.Add(now ? "shutdown now" : "shutdown");
 
-    public string? StartImport(string path, int concurrency, bool suppressTraceHeaders) => path == "/held" ? "the spool is held by process 99" : null;
+    public ValueTask<string?> StartImportAsync(string path, int concurrency, bool suppressTraceHeaders, CancellationToken cancellationToken) =>
+        new(path == "/held" ? "the spool is held by process 99" : null);
 
     public ImportProgress? ImportProgress(string path) => path == "/old" ? new(path, 10, 4, 1, false, null) : null;
 

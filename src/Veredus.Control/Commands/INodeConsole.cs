@@ -88,9 +88,9 @@ public interface INodeConsole
 /// <summary>What the console asks of the spool: taking others over.</summary>
 public interface ISpoolConsole
 {
-    /// <summary>Starts to take over another spool.</summary>
+    /// <summary>Starts to take over another spool; completes when that spool is held, or cannot be.</summary>
     /// <returns>Why not; <see langword="null"/> when it runs.</returns>
-    string? StartImport(string path, int concurrency, bool suppressTraceHeaders);
+    ValueTask<string?> StartImportAsync(string path, int concurrency, bool suppressTraceHeaders, CancellationToken cancellationToken);
 
     /// <summary><see langword="null"/>: nothing was imported from there since the start.</summary>
     ImportProgress? ImportProgress(string path);

@@ -7,12 +7,12 @@ public sealed class SpoolCommands(ISpoolConsole spool)
 {
     public IEnumerable<ControlCommand> Commands =>
     [
-        new("spool import", "PATH [concurrency] [suppress_trace_headers]", "takes another spool over", Import),
+        new("spool import", "PATH [concurrency] [suppress_trace_headers]", "takes another spool over", ImportAsync),
         new("spool import_poll", "PATH", "how far an import is", Poll) { HasJson = true },
         new("spool_in", "ID", "loads one message of the own spool that is in no queue", SpoolIn),
     ];
 
-    private ValueTask<ControlAnswer> Import(ControlCall call, CancellationToken cancellationToken)
+    private async ValueTask<ControlAnswer> ImportAsync(ControlCall call, CancellationToken cancellationToken)
     {
         var words = call.Arguments;
         var concurrency = 1;
@@ -20,11 +20,11 @@ public sealed class SpoolCommands(ISpoolConsole spool)
         if (words.Count is 0 or > 3 || (words.Count == 3 && !suppress)
             || (words.Count > 1 && (!int.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out concurrency) || concurrency is < 1 or > 64)))
         {
-            return new(ControlAnswer.Usage(call.Command));
+            return ControlAnswer.Usage(call.Command);
         }
-        return new(spool.StartImport(words[0], concurrency, suppress) is { } error
+        return await spool.StartImportAsync(words[0], concurrency, suppress, cancellationToken) is { } error
             ? ControlAnswer.Error(ControlErrors.Conflict, error)
-            : ControlAnswer.Ok($"import of {words[0]} started; 'spool import_poll {words[0]}' shows how far it is"));
+            : ControlAnswer.Ok($"import of {words[0]} started; 'spool import_poll {words[0]}' shows how far it is");
     }
 
     private ValueTask<ControlAnswer> Poll(ControlCall call, CancellationToken cancellationToken)

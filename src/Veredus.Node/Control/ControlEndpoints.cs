@@ -16,6 +16,7 @@ public sealed class ControlEndpoints(string version) : INodeService, IConfigurat
 {
     private Dictionary<string, Listener> _listeners = new(StringComparer.Ordinal);
     private VeredusNode _node = null!;
+    private SpoolConsole? _spool;
     private ControlCommandTable _commands = null!;
     private volatile ControlAuthorization? _authorization;
 
@@ -23,12 +24,17 @@ public sealed class ControlEndpoints(string version) : INodeService, IConfigurat
     public IReadOnlyDictionary<string, System.Net.EndPoint> Endpoints =>
         _listeners.ToDictionary(pair => pair.Key, pair => pair.Value.Socket.LocalEndPoint!, StringComparer.Ordinal);
 
+    /// <summary>The spool's part of the console.</summary>
+    internal SpoolConsole? Spool => _spool;
+
     public ValueTask StartAsync(VeredusNode node, CancellationToken cancellationToken)
     {
         _node = node;
+        _spool = new(node);
         _commands = new([
             .. new QueueCommands(new QueueConsole(node)).Commands,
             .. new NodeCommands(new NodeConsole(node, version), node.Logs, () => _authorization, () => new ConfigConsoleSession(node)).Commands,
+            .. new SpoolCommands(_spool).Commands,
         ]);
         var problems = new PreparationProblems();
         var next = Open(node.Configuration.Current, problems);
@@ -51,6 +57,8 @@ public sealed class ControlEndpoints(string version) : INodeService, IConfigurat
         _listeners = [];
         foreach (var listener in listeners)
             await listener.CloseAsync();
+        if (_spool is not null)
+            await _spool.DisposeAsync();
     }
 
     /// <summary>What the configuration wants: kept sockets with new options, and new sockets that nobody accepts from yet.</summary>

@@ -39,6 +39,17 @@ public static class TraceHeaders
         output.Advance(length + rest);
     }
 
+    /// <summary>Writes the Received line of a message that came with another spool: no client brought it, so it has no <c>from</c>.</summary>
+    public static void WriteImported(string hostname, string sender, string id, DateTimeOffset imported, IBufferWriter<byte> output)
+    {
+        sender = Comment(sender);
+        Utf8.TryWrite(
+            output.GetSpan(256 + 3 * (sender.Length + hostname.Length)), CultureInfo.InvariantCulture,
+            $"Received: by {hostname} (envelope-from <{sender}>)\r\n        ({Product}) with import id {id}; {imported.UtcDateTime:ddd, dd MMM yyyy HH:mm:ss} +0000\r\n",
+            out var length);
+        output.Advance(length);
+    }
+
     /// <summary>Writes the Date line, with CR LF at its end.</summary>
     public static void WriteDate(TraceFacts facts, IBufferWriter<byte> output)
     {

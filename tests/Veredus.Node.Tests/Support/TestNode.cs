@@ -31,7 +31,16 @@ internal sealed class TestNode : IAsyncDisposable
         var file = Path.Combine(directory, "veredus.conf");
         await System.IO.File.WriteAllTextAsync(file, Text(directory, listener, configuration));
         var options = new NodeOptions { Loader = new(new DiskFiles(), new([directory])), ConfigurationFile = file, LogToStderr = false, ShutdownGrace = TimeSpan.FromSeconds(5) };
-        return new(await VeredusNode.StartAsync(change is null ? options : change(options)), directory, file, owns);
+        try
+        {
+            return new(await VeredusNode.StartAsync(change is null ? options : change(options)), directory, file, owns);
+        }
+        catch
+        {
+            if (owns)
+                System.IO.Directory.Delete(directory, recursive: true);
+            throw;
+        }
     }
 
     public const string DefaultListener = "esmtp_listener { listen \"127.0.0.1:0\" { } }";
@@ -41,7 +50,7 @@ internal sealed class TestNode : IAsyncDisposable
         spoolbase = "{{directory}}/spool"
         relay_hosts = ( 127.0.0.0/8 )
         {{listener}}
-        ec_logger "main" { mainlog = "{{directory}}/mainlog.ec" rejectlog = "{{directory}}/rejectlog.ec" paniclog = "{{directory}}/paniclog.ec" acctlog = "{{directory}}/acctlog.ec" heartbeat = 0 }
+        ec_logger "main" { mainlog = "{{directory}}/mainlog.ec" rejectlog = "{{directory}}/rejectlog.ec" paniclog = "{{directory}}/paniclog.ec" acctlog = "{{directory}}/acctlog.ec" importlog = "{{directory}}/importlog.ec" heartbeat = 0 }
         bounce_logger "main" { bouncelog = "{{directory}}/bouncelog.ec" heartbeat = 0 }
         {{configuration.Replace("{DIR}", directory, StringComparison.Ordinal)}}
         """;
