@@ -1,0 +1,80 @@
+using System.Text;
+
+namespace Veredus.ConfigServer;
+
+/// <summary>A configuration server as git sees it.</summary>
+/// <param name="BaseUrl">The repositories are <c>BaseUrl/NAME.git</c>.</param>
+/// <param name="Environment">How git gets credentials and the pinned certificate.</param>
+public sealed record Remote(string BaseUrl, IReadOnlyDictionary<string, string> Environment)
+{
+    private const string Fetched = "refs/eccfg/main";
+
+    public static Remote Local(string directory) => new(directory, new Dictionary<string, string>());
+
+    /// <param name="certificateFile">The server's certificate (PEM), pinned.</param>
+    public static Remote Https(string host, int port, string user, string password, string certificateFile) => new($"https://{host}:{port}/config", GitSettings(
+        ("http.sslCAInfo", certificateFile),
+        ("http.extraHeader", "Authorization: Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}"))),
+        ("http.lowSpeedLimit", "1"), ("http.lowSpeedTime", "30"), ("http.followRedirects", "false"), ("http.proxy", "")));
+
+    /// <summary>Settings for one git through its environment, where other users can't read them.</summary>
+    public static IReadOnlyDictionary<string, string> GitSettings(params (string Name, string Value)[] settings)
+    {
+        var environment = new Dictionary<string, string> { ["GIT_CONFIG_COUNT"] = settings.Length.ToString(System.Globalization.CultureInfo.InvariantCulture) };
+        foreach (var (setting, i) in settings.Select((setting, i) => (setting, i)))
+            (environment[$"GIT_CONFIG_KEY_{i}"], environment[$"GIT_CONFIG_VALUE_{i}"]) = setting;
+        return environment;
+    }
+
+    public string UrlOf(string name) => $"{BaseUrl}/{name}.git";
+
+    /// <summary>Gets <c>main</c> and what it consists of.</summary>
+    public async Task<CommitId> FetchAsync(GitRepository repository, string name, CancellationToken cancellationToken)
+    {
+        await repository.InitAsync(cancellationToken);
+        var (exitCode, _, errors) = await repository.With(Environment).TryAsync(
+            ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", UrlOf(name), $"+refs/heads/main:{Fetched}"], cancellationToken);
+        if (exitCode != 0)
+            throw Explain(name, errors);
+        return await repository.ResolveAsync(Fetched, cancellationToken) ?? throw new EccfgException($"The server's repository {name} is empty.");
+    }
+
+    /// <summary>Offers a commit as the new <c>main</c>.</summary>
+    /// <returns>False when <c>main</c> has moved meanwhile.</returns>
+    public async Task<bool> PushAsync(GitRepository repository, string name, CommitId commit, bool force, CancellationToken cancellationToken)
+    {
+        string[] options = force ? ["--push-option=force"] : [];
+        var (exitCode, _, errors) = await repository.With(Environment).TryAsync(["push", "--quiet", "--porcelain", .. options, UrlOf(name), $"{commit.Hex}:refs/heads/main"], cancellationToken);
+        if (exitCode == 0)
+            return true;
+        if (errors.Contains("fetch first", StringComparison.Ordinal) || errors.Contains("non-fast-forward", StringComparison.Ordinal) || errors.Contains("failed to update ref", StringComparison.Ordinal) || errors.Contains("cannot lock ref", StringComparison.Ordinal))
+            return false;
+        var tip = await FetchAsync(repository, name, cancellationToken);  // the answer may have been lost, not the push
+        return tip == commit ? true : throw Explain(name, errors);
+    }
+
+    private EccfgException Explain(string name, string errors)
+    {
+        var said = string.Join('\n', errors.Split('\n').Where(line => line.StartsWith("remote: ", StringComparison.Ordinal)).Select(line => line[8..].TrimEnd())).Trim();
+        bool Has(string text) => errors.Contains(text, StringComparison.OrdinalIgnoreCase);
+        if (Has("CONFLICT"))
+            return new(EccfgExit.Conflict, said.Length > 0 ? said : $"subcluster {name} is in CONFLICT.");
+        if (Has("401") || Has("Authentication failed") || Has("could not read Username"))
+            return new(EccfgExit.NotAllowed, "wrong user name or password.");
+        if (Has("403"))
+            return new(EccfgExit.NotAllowed, said.Length > 0 ? said : $"you may not write to {name}.");
+        if (Has("429"))
+            return new(EccfgExit.NotAllowed, "too many wrong passwords; wait a minute.");
+        if (Has("404") || Has("not found") || Has("does not appear to be a git repository"))
+            return new(EccfgExit.Failed, $"{UrlOf(name)} does not exist; 'eccfg subcluster clusters' lists what does.");
+        if (Has("expired"))
+            return new(EccfgExit.Unreachable, $"server certificate expired (host {BaseUrl}).");
+        if (Has("certificate") || Has("SSL"))
+            return new(EccfgExit.Unreachable, $"{BaseUrl} does not have the certificate that was pinned: {errors.Trim()}");
+        if (Has("Failed to connect") || Has("resolve host") || Has("timed out") || Has("Connection refused") || Has("unable to access"))
+            return new(EccfgExit.Unreachable, $"{BaseUrl} can't be reached: {errors.Trim()}");
+        if (Has("No space left"))
+            return new(EccfgExit.Failed, "not enough space.");
+        return new(EccfgExit.Failed, said.Length > 0 ? said : errors.Trim());
+    }
+}

@@ -1,0 +1,165 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Http;
+
+namespace Veredus.ConfigServer;
+
+/// <summary>One repository as a server sees it.</summary>
+/// <param name="WhyNoCommit">Null when it takes commits.</param>
+public sealed record RepositoryStatus(string Name, int Revision, string Commit, string? Master, IReadOnlyList<string> Slaves, bool Conflict, string? Override, string? WhyNoCommit, IReadOnlyList<ServerHead> Servers);
+
+/// <summary>Where one server stands.</summary>
+public sealed record ServerHead(string Server, int Revision, string Commit);
+
+/// <summary>The answer of <c>/api/v1/status</c>.</summary>
+public sealed record ServerStatus(string Node, IReadOnlyList<ServerInfo> Servers, IReadOnlyList<RepositoryStatus> Repositories);
+
+/// <summary>The answer of <c>/api/v1/pending</c>: servers that are present and have not the commit yet.</summary>
+public sealed record PendingServers(IReadOnlyList<string> Pending);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSerializable(typeof(ServerStatus))]
+[JsonSerializable(typeof(PendingServers))]
+internal sealed partial class ControlJson : JsonSerializerContext;
+
+/// <summary>What <c>eccfg subcluster</c> asks. Reads are for every user, deeds for those who may write the repository.</summary>
+internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicator replicator, string nodeName, string conflictDirectory, TimeProvider time)
+{
+    public async Task HandleAsync(HttpContext context, string what, ConfigUser user)
+    {
+        var query = context.Request.Query;
+        string Asked(string key) => query[key].ToString();
+        try
+        {
+            if (HttpMethods.IsGet(context.Request.Method) && what == "status")
+                await Results.Json(Status(), ControlJson.Default.ServerStatus).ExecuteAsync(context);
+            else if (HttpMethods.IsGet(context.Request.Method) && what == "pending")
+                await Results.Json(new PendingServers(await replicator.WaitForAcknowledgementAsync(Known(Asked("repository")), new(Asked("commit")), context.RequestAborted)), ControlJson.Default.PendingServers).ExecuteAsync(context);
+            else if (!HttpMethods.IsPost(context.Request.Method))
+                await ConfigServerHost.RefuseAsync(context, StatusCodes.Status404NotFound, $"There is no {what}.");
+            else if (!user.MayWrite(Asked("repository")))
+                await ConfigServerHost.RefuseAsync(context, StatusCodes.Status403Forbidden, $"{user.Name} may not change {Asked("repository")}.");
+            else
+                await ConfigServerHost.RefuseAsync(context, StatusCodes.Status200OK, await ActAsync(what, Asked("repository"), Asked("node"), Asked("from"), user, context.RequestAborted));
+        }
+        catch (EccfgException exception)
+        {
+            var status = exception.ExitCode switch { EccfgExit.Conflict => StatusCodes.Status409Conflict, EccfgExit.Usage => StatusCodes.Status400BadRequest, _ => StatusCodes.Status422UnprocessableEntity };
+            await ConfigServerHost.RefuseAsync(context, status, exception.Message);
+        }
+        catch (Exception exception) when (exception is ArgumentException or GitException)
+        {
+            await ConfigServerHost.RefuseAsync(context, StatusCodes.Status400BadRequest, exception.Message);
+        }
+    }
+
+    private async Task<string> ActAsync(string what, string repository, string node, string from, ConfigUser user, CancellationToken cancellationToken)
+    {
+        switch (what)
+        {
+            case "create":
+                if (store.Has(repository))
+                    throw new EccfgException($"there is a subcluster {repository} already.");
+                await store.CreateAsync(repository, cancellationToken);
+                await replicator.AddAsync(repository);
+                return $"created {repository}";
+            case "copy":
+                if (store.Has(repository))
+                    throw new EccfgException($"there is a subcluster {repository} already.");
+                var head = await store.Open(Known(from)).HeadAsync(cancellationToken);
+                var made = await store.CreateAsync(repository, cancellationToken);
+                await made.RunAsync(["fetch", "--quiet", "--no-write-fetch-head", store.Open(from).Directory, head.Commit.Hex], cancellationToken);
+                await made.RunAsync(["update-ref", "refs/heads/main", head.Commit.Hex], cancellationToken);
+                await replicator.AddAsync(repository);
+                return $"copied {from} to {repository} at {head}";
+            case "override" or "resume":
+                var serial = Replica(repository).Memory.Override.Serial + 1;
+                if (replicator.Servers.All(server => server.Name != node))
+                    throw new EccfgException($"'{node}' is no configuration server here; there are {string.Join(", ", replicator.Servers.Select(server => server.Name))}.");
+                replicator.Send(new(repository, Override: new(serial, what == "override" ? node : null)));
+                return what == "override" ? $"{node} is master of {repository} until 'resume'" : $"{repository} elects its master again";
+            case "conflict":
+                _ = Replica(repository);
+                replicator.Send(new(repository, Freeze: $"freeze:{nodeName}:{time.GetUtcNow().ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture)}"));
+                return $"{repository} is in CONFLICT until 'resolve'";
+            case "resolve":
+                return await replicator.DoAsync(() => ResolveAsync(Known(repository), node, user, cancellationToken));
+            default:
+                throw new EccfgException(EccfgExit.Usage, $"'{what}' is nothing that can be done.");
+        }
+    }
+
+    private string Known(string repository) => replicator.Replicas.ContainsKey(repository) ? repository : throw new EccfgException(EccfgExit.Usage, $"there is no subcluster '{repository}'.");
+
+    private Replica Replica(string repository) => replicator.Replicas[Known(repository)];
+
+    /// <summary>
+    /// Ends a CONFLICT by one commit on this master's <c>main</c>: the three-way merge of all sides, or one side's files as they are. The commit
+    /// names what it resolves, so every server sees by itself that its side is part of it.
+    /// </summary>
+    private async Task<string> ResolveAsync(string name, string take, ConfigUser user, CancellationToken cancellationToken)
+    {
+        var (repository, replica) = (store.Open(name), replicator.Replicas[name]);
+        if (!replica.InConflict)
+            return $"{name} is not in CONFLICT";
+        if (!replica.Standing.IsComplete || !replica.IsMaster)
+            throw new EccfgException(EccfgExit.Conflict, $"ask the master of {name}: {replica.MasterName ?? "not agreed on yet"}.");
+        var marks = new List<string>();
+        foreach (var mark in replica.Standing.Conflict.Union(replica.Standing.Tops.Select(top => top.Commit.Hex)))
+            if (!await Ancestry.ContainsAsync(repository, replica.Head.Commit, mark, cancellationToken))
+                marks.Add(mark);
+        var (tree, sides) = (replica.Head.Commit.Hex + "^{tree}", replica.Standing.Tops.Where(top => top != replica.Head).ToList());
+        if (take.Length > 0)
+        {
+            var taken = replica.Reports.Values.FirstOrDefault(report => report.Server == take)?.Head ?? throw new EccfgException(EccfgExit.Usage, $"'{take}' is no side of the conflict.");
+            tree = taken.Commit.Hex + "^{tree}";
+            await SavePatchesAsync(repository, name, taken, replica.Standing.Tops, cancellationToken);
+        }
+        else
+        {
+            var merged = replica.Head.Commit;
+            foreach (var side in sides)
+            {
+                if (await repository.ResolveAsync(side.Commit.Hex, cancellationToken) is null)
+                    throw new EccfgException(EccfgExit.Conflict, $"{side} has not arrived here yet; try again.");
+                var merge = await TreeMerge.RunAsync(repository, merged, merged, side.Commit, ConflictChoice.Refuse, cancellationToken);
+                if (merge.Conflicts.Count > 0)
+                    throw new EccfgException(EccfgExit.Conflict, $"cannot resolve automatically: {string.Join(", ", merge.Conflicts)}; take one side: eccfg subcluster resolve {name} --take <node>");
+                merged = await CommitAsync(merge.Tree, [merged, side.Commit]);
+            }
+            tree = merged.Hex + "^{tree}";
+        }
+        var hex = (await repository.RunAsync(["rev-parse", "--verify", tree], cancellationToken)).Trim();
+        var commit = await CommitAsync(hex, [replica.Head.Commit]);
+        if (take.Length == 0 && await gate.ValidateAsync(name, repository, commit.Hex, cancellationToken) is { Count: > 0 } findings)
+            throw new EccfgException(EccfgExit.Conflict, $"cannot resolve automatically, the merge does not validate:\n{string.Join('\n', findings)}");
+        await repository.RunAsync(["update-ref", "refs/heads/main", commit.Hex, replica.Head.Commit.Hex], cancellationToken);
+        var head = await repository.HeadAsync(cancellationToken);
+        await replicator.ApplyAsync(name, new ReplicaEvent.HeadMoved(head));
+        return $"{name} resolved by {head}";
+
+        Task<CommitId> CommitAsync(string of, CommitId[] parents) => repository.CommitTreeAsync(
+            of, parents, $"resolve the conflict of {name}\n\n{string.Concat(marks.Select(mark => $"{Ancestry.Trailer}: {mark}\n"))}", user.Name, $"ecconfigd {nodeName}", time.GetUtcNow(), cancellationToken);
+    }
+
+    /// <summary>What the sides that were not taken had changed, for doing it again by hand.</summary>
+    private async Task SavePatchesAsync(GitRepository repository, string name, Head taken, IEnumerable<Head> tops, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(conflictDirectory);
+        foreach (var side in tops.Where(top => top != taken))
+        {
+            var patch = await repository.RunAsync(["diff", $"{taken.Commit.Hex}...{side.Commit.Hex}"], cancellationToken);
+            AtomicFile.Write(Path.Combine(conflictDirectory, $"{name}-{side.Commit.Short}.patch"), Encoding.UTF8.GetBytes(patch));
+        }
+    }
+
+    private ServerStatus Status() => new(nodeName, [.. replicator.Servers], [.. replicator.Replicas.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry =>
+    {
+        var replica = entry.Value;
+        return new RepositoryStatus(entry.Key, replica.Head.Revision, replica.Head.Commit.Hex, replica.MasterName,
+            [.. replica.Reports.Where(report => report.Key != replica.Standing.Master).Select(report => report.Value.Server).Order(StringComparer.Ordinal)],
+            replica.InConflict, replica.Memory.Override.Server, replicator.WhyNoCommit(entry.Key),
+            [.. replica.Reports.Values.Select(report => new ServerHead(report.Server, report.Head.Revision, report.Head.Commit.Hex)).OrderBy(head => head.Server, StringComparer.Ordinal)]);
+    })]);
+}

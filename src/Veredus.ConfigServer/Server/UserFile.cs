@@ -1,0 +1,86 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Veredus.ConfigServer;
+
+/// <summary>One who may sign in.</summary>
+/// <param name="Writes">Repositories that may be written; <c>*</c> = all.</param>
+public sealed record ConfigUser(string Name, string Hash, IReadOnlyList<string> Writes)
+{
+    public bool MayWrite(string repository) => Writes.Contains("*") || Writes.Contains(repository);
+}
+
+/// <summary>
+/// The file <c>users</c> of a configuration server: lines <c>name:pbkdf2-sha256$rounds$salt$hash:repository,…</c>. Wrong passwords cost time: after
+/// ten from one address within a minute nobody signs in from there until the minute is over.
+/// </summary>
+public sealed class UserFile(string path, TimeProvider time)
+{
+    private const int Rounds = 210_000;
+    private const int MaxFailures = 10;
+    private const int MaxAddresses = 10_000;
+    private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, (int Count, long Since)> _failures = [];
+    private readonly Dictionary<string, string> _verified = [];
+    private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
+
+    /// <summary>Adds a user or gives a new password.</summary>
+    public void Set(string name, string password, IReadOnlyList<string> writes)
+    {
+        if (name.Length is 0 or > 64 || name.AsSpan().ContainsAny(':', '\n') || name.Any(char.IsControl))
+            throw new EccfgException(EccfgExit.Usage, $"'{name}' can't be a user's name.");
+        if (password.Length == 0)
+            throw new EccfgException(EccfgExit.Usage, "an empty password is none.");
+        var salt = RandomNumberGenerator.GetBytes(16);
+        var hash = $"pbkdf2-sha256${Rounds}${Convert.ToBase64String(salt)}${Convert.ToBase64String(Derive(password, salt, Rounds))}";
+        var users = Read().Where(user => user.Name != name).Append(new(name, hash, writes)).OrderBy(user => user.Name, StringComparer.Ordinal);
+        AtomicFile.Write(path, Encoding.UTF8.GetBytes(string.Concat(users.Select(user => $"{user.Name}:{user.Hash}:{string.Join(',', user.Writes)}\n"))));
+    }
+
+    public IReadOnlyList<ConfigUser> Read() => !File.Exists(path) ? [] : [.. File.ReadAllLines(path).Select(line => line.Split(':')).Where(parts => parts.Length == 3)
+        .Select(parts => new ConfigUser(parts[0], parts[1], parts[2].Split(',', StringSplitOptions.RemoveEmptyEntries)))];
+
+    /// <summary>Who signs in, or null; <paramref name="isLimited"/>: too many wrong passwords came from that address.</summary>
+    public ConfigUser? SignIn(string address, string name, string password, out bool isLimited)
+    {
+        lock (_lock)
+        {
+            isLimited = _failures.TryGetValue(address, out var failed) && failed.Count >= MaxFailures && time.GetElapsedTime(failed.Since) < Window;
+            if (isLimited)
+                return null;
+        }
+        var user = Read().FirstOrDefault(user => user.Name == name);
+        if (Verify(user, password))
+            return user;
+        lock (_lock)
+        {
+            if (_failures.Count >= MaxAddresses)
+                _failures.Clear();
+            var failed = _failures.GetValueOrDefault(address);
+            _failures[address] = failed.Count == 0 || time.GetElapsedTime(failed.Since) >= Window ? (1, time.GetTimestamp()) : (failed.Count + 1, failed.Since);
+        }
+        return null;
+    }
+
+    private bool Verify(ConfigUser? user, string password)
+    {
+        // One git command asks several times: a password that was right is known by a keyed digest while the process lives.
+        var digest = Convert.ToBase64String(HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes($"{user?.Hash}\0{password}")));
+        lock (_lock)
+            if (user is not null && _verified.GetValueOrDefault(user.Name) == digest)
+                return true;
+        if (user?.Hash.Split('$') is not ["pbkdf2-sha256", var rounds, var salt, var hash])
+        {
+            Derive(password, _key, Rounds);  // takes as long as for a user that exists
+            return false;
+        }
+        if (!CryptographicOperations.FixedTimeEquals(Derive(password, Convert.FromBase64String(salt), int.Parse(rounds, System.Globalization.CultureInfo.InvariantCulture)), Convert.FromBase64String(hash)))
+            return false;
+        lock (_lock)
+            _verified[user.Name] = digest;
+        return true;
+    }
+
+    private static byte[] Derive(string password, byte[] salt, int rounds) => Rfc2898DeriveBytes.Pbkdf2(password, salt, rounds, HashAlgorithmName.SHA256, 32);
+}
