@@ -5,6 +5,7 @@ namespace Veredus.ConfigServer;
 /// <summary>Whether a tree of configuration loads: for every node that has a directory of its own, and for a node without one.</summary>
 public static class TreeValidator
 {
+    private const string Root = "/conf";
     private static readonly string[] NoNodes = ["global", "default"];
 
     /// <summary>Checks files that lie in a directory, as if it were the working copy already.</summary>
@@ -22,7 +23,8 @@ public static class TreeValidator
         var tree = new TreeFiles(files);
         var nodes = files.Keys.Where(path => path.Count(c => c == '/') == 1 && path.EndsWith(".conf", StringComparison.Ordinal)).Select(path => path[..path.IndexOf('/', StringComparison.Ordinal)])
             .Except(NoNodes).Distinct().Order(StringComparer.Ordinal);
-        return [.. CheckNode(tree, "", "conf", "(any other node)", isKnownNode: false).Concat(nodes.SelectMany(node => CheckNode(tree, "", "conf", node, isKnownNode: true))).Distinct().Take(50)];
+        return [.. CheckNode(tree, "", Root, "(any other node)", isKnownNode: false).Concat(nodes.SelectMany(node => CheckNode(tree, "", Root, node, isKnownNode: true)))
+            .Select(finding => finding.Replace(Root + "/", "", StringComparison.Ordinal)).Distinct().Take(50)];
     }
 
     private static IEnumerable<string> Check(ConfigurationLoader loader, bool isKnownNode)
@@ -63,7 +65,7 @@ public static class TreeValidator
 
         public string Identity(string path) => Inside(path) ?? path;
 
-        private static string? Inside(string path) => !Path.IsPathRooted(path) && Path.GetFullPath("/" + path) is var full && full.StartsWith("/conf/", StringComparison.Ordinal) ? full[6..] : null;
+        private static string? Inside(string path) => Path.IsPathRooted(path) && Path.GetFullPath(path) is var full && full.StartsWith(Root + "/", StringComparison.Ordinal) ? full[(Root.Length + 1)..] : null;
 
         private static IEnumerable<string> Parents(string path)
         {
