@@ -4,7 +4,7 @@ using System.Text;
 namespace Veredus.Control.Commands;
 
 /// <summary>The text layouts of mta.md 9.5. Labels are stable: operators' scripts parse them.</summary>
-internal static class Layouts
+public static class Layouts
 {
     private static readonly CultureInfo Plain = CultureInfo.InvariantCulture;
 

@@ -11,6 +11,7 @@ internal static class Personality
         ["veredus-console"] = ["console"],
         ["veredus-passwd"] = ["user", "password"],
         ["validate_config"] = ["config", "validate", "--local"],
+        ["ec_show"] = ["message", "list", "--all", "--spool"],
         ["ec_dump_config"] = ["config", "show", "--recursive"],
     };
 

@@ -17,8 +17,8 @@ internal static class MessageCommand
     {
         var command = new Command("message", "Single messages")
         {
-            CommandTree.Leaf(host, "list", "Messages that wait", ["veredus message list --domain example.net", "veredus message list --all --format names"], ListAsync,
-                Binding, Domain, GlobalOptions.Limit, GlobalOptions.All, GlobalOptions.NoHeader, GlobalOptions.Format),
+            CommandTree.Leaf(host, "list", "Messages that wait", ["veredus message list --domain example.net", "veredus message list --spool /var/spool/veredus --sender '@example\\.com$'"], ListAsync,
+                [Binding, Domain, GlobalOptions.Limit, GlobalOptions.All, GlobalOptions.NoHeader, GlobalOptions.Format, .. SpoolList.Options]),
             CommandTree.Leaf(host, "show", "What is known of a message", ["veredus message show 10/00-00007-08B31BA6", "veredus message show 10/00-00007-08B31BA6 --json"], ShowAsync, Id),
             CommandTree.Leaf(host, "body", "Its text, as received", ["veredus message body 10/00-00007-08B31BA6", "veredus message body 10/00-00007-08B31BA6 > message.eml"], BodyAsync, Id),
             CommandTree.Leaf(host, "retry", "Next attempt now", ["veredus message retry 10/00-00007-08B31BA6", "veredus message list --format names | xargs -n1 veredus message retry"],
@@ -43,6 +43,8 @@ internal static class MessageCommand
 
     private static async Task<int> ListAsync(Call call, CancellationToken cancellationToken)
     {
+        if (SpoolList.IsWanted(call))
+            return SpoolList.Run(call, call.Parse.GetValue(Binding), call.Parse.GetValue(Domain));
         await using var client = await call.ConnectAsync(cancellationToken);
         var (binding, domain) = (call.Parse.GetValue(Binding), call.Parse.GetValue(Domain));
         var limit = call.Parse.GetValue(GlobalOptions.All) ? int.MaxValue : call.Parse.GetValue(GlobalOptions.Limit);
