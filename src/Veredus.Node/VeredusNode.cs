@@ -73,6 +73,9 @@ public sealed class VeredusNode : IAsyncDisposable
     /// <summary>Certificates in use for reception.</summary>
     public IEnumerable<string> CertificateFiles => _settings.Current.Files.CertificateFiles;
 
+    /// <summary>What the configuration of the start has that is accepted, but deserves a look; one line each.</summary>
+    public IReadOnlyList<string> StartWarnings { get; private set; } = [];
+
     /// <summary>Whether SMTP sockets are open and the spool takes mail.</summary>
     public bool IsReady { get; private set; }
 
@@ -167,6 +170,8 @@ public sealed class VeredusNode : IAsyncDisposable
         Logs = Own(new MailLogs(time));
         var logConfiguration = new LogConfiguration(Logs, _options.LogToStderr);
         Guard(ExitCode.OperatingSystem, () => logConfiguration.Start(snapshot));
+        foreach (var warning in StartWarnings)
+            Logs.Panic(PanicLevel.Warning, PanicSubsystems.Start, "", warning);
 
         var number = Guard(ExitCode.Spool, () => NodeNumber.LoadOrCreate(snapshot.Global.Get(Options.Spoolbase)));
         Ids = new(number, time, Spool.LastSlot);
@@ -211,8 +216,10 @@ public sealed class VeredusNode : IAsyncDisposable
         var file = _options.ConfigurationFile ?? _options.Loader.LocateNodeFile()
             ?? throw new StartupException(ExitCode.Configuration, "No configuration found: there is no veredus.conf along the search path; name one with -c FILE.");
         var loaded = _options.Loader.Load(file);
-        return loaded.Snapshot ?? throw new StartupException(
-            ExitCode.Configuration, string.Join('\n', loaded.Diagnostics.Where(diagnostic => diagnostic.IsError).Select(diagnostic => diagnostic.ToString())));
+        if (loaded.Snapshot is not { } snapshot)
+            throw new StartupException(ExitCode.Configuration, string.Join('\n', loaded.Diagnostics.Where(diagnostic => diagnostic.IsError).Select(diagnostic => diagnostic.ToString())));
+        StartWarnings = [.. loaded.Diagnostics.Where(diagnostic => !diagnostic.IsError).Select(diagnostic => diagnostic.ToString().Replace('\n', ' '))];
+        return snapshot;
     }
 
     private static void RaiseLimits(ConfigurationSnapshot snapshot)

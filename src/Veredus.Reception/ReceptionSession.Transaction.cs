@@ -209,7 +209,7 @@ public sealed partial class ReceptionSession : IMessageSink
         if (_transaction!.Body!.Error is { } error)
         {
             _parts.Log.Panic(PanicLevel.Error, PanicSubsystems.Error, "spool", $"message {_transaction.BatchId} was not accepted: {error.Message}");
-            return SmtpReplies.LocalError;
+            return error.Error is DiskError.NoSpace ? SmtpReplies.NoSpace : SmtpReplies.LocalError;
         }
 
         if (filter.Fault != ContentFault.None)

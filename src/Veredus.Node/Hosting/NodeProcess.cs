@@ -15,8 +15,9 @@ public static class NodeProcess
 
     /// <summary>Runs until a signal or the console stops the node.</summary>
     /// <param name="report">Gets one text when the node cannot start or has stopped because of a fault.</param>
+    /// <param name="warn">Gets what the configuration has that is accepted, but deserves a look.</param>
     /// <returns>The exit code.</returns>
-    public static async Task<ExitCode> RunAsync(NodeOptions options, Action<string> report)
+    public static async Task<ExitCode> RunAsync(NodeOptions options, Action<string> report, Action<string> warn)
     {
         using var systemd = SystemdNotifier.FromEnvironment();
         VeredusNode? node = null;
@@ -37,6 +38,8 @@ public static class NodeProcess
 
         await using (node)
         {
+            foreach (var warning in node.StartWarnings)
+                warn(warning);
             if (Volatile.Read(ref stops) > 0)
                 node.RequestStop();
             var pidFile = new PidFile(node);

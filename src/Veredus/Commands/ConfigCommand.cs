@@ -89,5 +89,9 @@ internal static class ConfigCommand
         return ExitCodes.Done;
     }
 
-    private static string? MainFile(Call call) => call.Parse.GetValue(File) ?? call.Host.Environment("VEREDUS_CONFFILE");
+    private static string? MainFile(Call call) => MainFile(call, File);
+
+    /// <summary>The file that the operator names, from where the operator stands; null: the one along the search path.</summary>
+    public static string? MainFile(Call call, Option<string?> option) =>
+        (call.Parse.GetValue(option) ?? call.Host.Environment("VEREDUS_CONFFILE")) is { Length: > 0 } file ? Path.GetFullPath(file) : null;
 }

@@ -31,12 +31,12 @@ internal static class NodeCommand
         var options = new NodeOptions
         {
             Loader = ConfigCommand.Loader(call.Host),
-            ConfigurationFile = call.Parse.GetValue(File) ?? call.Host.Environment("VEREDUS_CONFFILE"),
+            ConfigurationFile = ConfigCommand.MainFile(call, File),
             ReceiveOnly = skip == "queue",
             DrainOnly = skip == "esmtp",
             TakeOver = call.Parse.GetValue(TakeOver),
             Services = [new ControlEndpoints(VersionCommand.Version.Split(' ')[0]), new HttpEndpoint()],
         };
-        return (int)await NodeProcess.RunAsync(options, text => call.Error.Line(text, Output.Tone.Bad));
+        return (int)await NodeProcess.RunAsync(options, text => call.Error.Line(text, Output.Tone.Bad), text => call.Error.Line(text, Output.Tone.Warning));
     }
 }
