@@ -49,4 +49,8 @@ public interface INodeService : IAsyncDisposable
     /// <summary>Starts; the node's parts exist, its SMTP sockets are not open yet.</summary>
     /// <exception cref="StartupException">It cannot start, and the node must not run without it.</exception>
     ValueTask StartAsync(VeredusNode node, CancellationToken cancellationToken);
+
+    /// <summary>The node is about to stop; everything still runs. Returns when the part has let go of what others wait for.</summary>
+    /// <param name="wait">Longest wait.</param>
+    ValueTask StoppingAsync(TimeSpan wait) => default;
 }

@@ -70,6 +70,8 @@ public sealed class VeredusNode : IAsyncDisposable
     /// <summary>The SMTP sockets, with the ports that the system chose where the configuration asks for port 0.</summary>
     public IReadOnlyDictionary<string, EndPoint> SmtpEndpoints => _listeners.Endpoints;
 
+    internal SmtpListeners Listeners => _listeners;
+
     /// <summary>Certificates in use for reception.</summary>
     public IEnumerable<string> CertificateFiles => _settings.Current.Files.CertificateFiles;
 
@@ -137,6 +139,8 @@ public sealed class VeredusNode : IAsyncDisposable
         _isStopped = true;
         IsReady = false;
         var wait = grace ?? _options.ShutdownGrace;
+        foreach (var service in _options.Services)
+            await service.StoppingAsync(wait);
         await _stopping.CancelAsync();
         // Reception first: what it still accepts is durable and stays for the next start.
         await _listeners.StopAsync(wait);

@@ -22,6 +22,7 @@ public sealed class AddressGuardProcess : IAddressGuard
     private uint _lastId;
     private volatile bool _ended;
     private int _beatWaits, _disposed;
+    private long _evidence;
 
     private AddressGuardProcess(Process process)
     {
@@ -92,8 +93,11 @@ public sealed class AddressGuardProcess : IAddressGuard
             GuardWire.Write(writer, known);
         }, cancellationToken);
 
-    public void Beat()
+    public void Beat() => Beat(Stopwatch.GetTimestamp());
+
+    public void Beat(long evidence)
     {
+        Interlocked.Exchange(ref _evidence, evidence);
         // A guard that doesn't read gets one beat, not a heap of old ones.
         if (Interlocked.Exchange(ref _beatWaits, 1) == 0)
             _outgoing.Writer.TryWrite([]);
@@ -142,7 +146,7 @@ public sealed class AddressGuardProcess : IAddressGuard
     private byte[] BeatNow()
     {
         Volatile.Write(ref _beatWaits, 0);
-        return GuardWire.Frame(GuardVerb.Beat, 0, writer => writer.Write(Stopwatch.GetTimestamp()));
+        return GuardWire.Frame(GuardVerb.Beat, 0, writer => writer.Write(Interlocked.Read(ref _evidence)));
     }
 
     private async Task ReadAsync()

@@ -7,7 +7,7 @@ namespace Veredus.Network;
 /// <param name="Topology">Addresses outside are refused.</param>
 /// <param name="Reserved">Never touched even inside the Topology: <c>nodeaddr</c> and the like.</param>
 /// <param name="Lease">Kernel lifetime of each address, renewed every quarter of it; whole seconds are rounded up for the kernel; zero: permanent.</param>
-/// <param name="Hold">How long one <see cref="IAddressGuard.Beat"/> keeps renewal going: H of the specification, two heartbeats.</param>
+/// <param name="Hold">How long one <see cref="IAddressGuard.Beat()"/> keeps renewal going: H of the specification, two heartbeats.</param>
 public sealed record GuardSettings(Topology Topology, IReadOnlyList<IPAddress> Reserved, TimeSpan Lease, TimeSpan Hold);
 
 /// <summary>What became of one address of a request.</summary>
@@ -22,7 +22,7 @@ public enum GuardOutcome : byte
     NoInterface,
     /// <summary>The host has it as a main address; it is never added, changed or removed.</summary>
     MainAddress,
-    /// <summary>No <see cref="IAddressGuard.Beat"/> within the hold time: whoever asks may have slept and must drain its queue first.</summary>
+    /// <summary>No <see cref="IAddressGuard.Beat()"/> within the hold time: whoever asks may have slept and must drain its queue first.</summary>
     Stale,
     /// <summary>The kernel said no; see the errno.</summary>
     Failed,
@@ -92,6 +92,9 @@ public interface IAddressGuard : IAsyncDisposable
 
     /// <summary>A sign of life: the caller has just drained its queue and delivered its own heartbeat. Keeps the leases going.</summary>
     void Beat();
+
+    /// <summary>A sign of life as of <paramref name="evidence"/> (<see cref="System.Diagnostics.Stopwatch.GetTimestamp"/>): when the heartbeat that came back was sent.</summary>
+    void Beat(long evidence);
 
     /// <summary>What the guard reports by itself; completes after <see cref="GuardNotice.Ended"/>.</summary>
     ChannelReader<GuardNotice> Notices { get; }

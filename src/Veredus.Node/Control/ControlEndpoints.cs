@@ -12,7 +12,8 @@ namespace Veredus.Node.Control;
 
 /// <summary>The control sockets of a node (<c>control_listener</c>): opened with it, and changed with its configuration.</summary>
 /// <param name="version">In the greeting and in <c>version</c>.</param>
-public sealed class ControlEndpoints(string version) : INodeService, IConfigurationParticipant
+/// <param name="more">Commands of other parts of the node.</param>
+public sealed class ControlEndpoints(string version, IEnumerable<ControlCommand>? more = null) : INodeService, IConfigurationParticipant
 {
     private Dictionary<string, Listener> _listeners = new(StringComparer.Ordinal);
     private VeredusNode _node = null!;
@@ -35,6 +36,7 @@ public sealed class ControlEndpoints(string version) : INodeService, IConfigurat
             .. new QueueCommands(new QueueConsole(node)).Commands,
             .. new NodeCommands(new NodeConsole(node, version), node.Logs, () => _authorization, () => new ConfigConsoleSession(node)).Commands,
             .. new SpoolCommands(_spool).Commands,
+            .. more ?? [],
         ]);
         var problems = new PreparationProblems();
         var next = Open(node.Configuration.Current, problems);

@@ -16,7 +16,7 @@ namespace Veredus.Node.Inbound;
 /// The SMTP sockets of the node: opens and closes them while it runs, accepts, and runs a session for each client. A new configuration's
 /// sockets are opened before it is taken into use, and those that it lacks are closed after that.
 /// </summary>
-internal sealed class SmtpListeners : IConfigurationParticipant, IAsyncDisposable
+internal sealed partial class SmtpListeners : IConfigurationParticipant, IAsyncDisposable
 {
     /// <summary>How long accepting rests when the system has no descriptor or memory left.</summary>
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(200);
@@ -61,7 +61,8 @@ internal sealed class SmtpListeners : IConfigurationParticipant, IAsyncDisposabl
         var opened = new Dictionary<string, Listener>(StringComparer.Ordinal);
         try
         {
-            foreach (var listen in _settings.Current.SmtpListens)
+            var virtuals = VirtualAddresses.Of(_settings.Current.Configuration);
+            foreach (var listen in _settings.Current.SmtpListens.Where(listen => !virtuals.Contains(listen)))
                 opened.Add(listen.Endpoint.ToString(), Listener.Open(listen));
         }
         catch
@@ -81,7 +82,8 @@ internal sealed class SmtpListeners : IConfigurationParticipant, IAsyncDisposabl
     {
         if (!_isStarted)
             return default;
-        var wanted = change.New.Listens.Where(listen => listen.Listener == ScopeKinds.EsmtpListener && listen.IsEnabled)
+        var virtuals = VirtualAddresses.Of(change.New);
+        var wanted = change.New.Listens.Where(listen => listen.Listener == ScopeKinds.EsmtpListener && listen.IsEnabled && !virtuals.Contains(listen))
             .ToDictionary(listen => listen.Endpoint.ToString(), StringComparer.Ordinal);
         var before = _listeners;
         var next = new Dictionary<string, Listener>(StringComparer.Ordinal);
@@ -116,6 +118,7 @@ internal sealed class SmtpListeners : IConfigurationParticipant, IAsyncDisposabl
         foreach (var listener in _listeners.Values)
             listener.Dispose();
         _listeners = [];
+        CloseVirtual();
         _sessions.Close(SmtpReplies.ShuttingDown);
         Ended();
         try
@@ -223,9 +226,10 @@ internal sealed class SmtpListeners : IConfigurationParticipant, IAsyncDisposabl
         using var reception = new ReceptionSession(_parts, policy, isUnix);
         var session = new SmtpServerSession(connection.Transport, remote, local, reception, policy.Options, _sessions);
         _open.TryAdd(session, new(session, reception, listener.Name, number));
+        using var here = listener.Virtual?.Enter(session, _abort.Token);
         try
         {
-            var end = await session.RunAsync(_abort.Token);
+            var end = await session.RunAsync(here?.Aborted ?? _abort.Token);
             if (session.Failure is { } failure and not IOException)
                 _parts.Log.Panic(PanicLevel.Error, PanicSubsystems.Smtp, "", $"session {reception.ConnectionId} with {remote}: {failure}");
             if (end is SmtpSessionEnd.Stalled or SmtpSessionEnd.Disconnected)
@@ -278,9 +282,13 @@ internal sealed class SmtpListeners : IConfigurationParticipant, IAsyncDisposabl
 
         public bool IsClosed { get; private set; }
 
-        public static Listener Open(ListenDefinition listen, bool mayShare = false) => new(
+        /// <summary>The virtual address that it is on, while that is here.</summary>
+        public VirtualAddress? Virtual { get; init; }
+
+        public static Listener Open(ListenDefinition listen, bool mayShare = false, VirtualAddress? at = null) => new(
             listen.Endpoint.ToString(), listen.Endpoint,
-            ListenSocket.Open(listen.Endpoint, new(listen.Own.Get(Options.ListenBacklog), listen.Own.Get(Options.FileMode), MayShare: mayShare)));
+            ListenSocket.Open(listen.Endpoint, new(listen.Own.Get(Options.ListenBacklog), listen.Own.Get(Options.FileMode), FreeBind: at is not null, MayShare: mayShare)))
+        { Virtual = at };
 
         public bool SharesPort(ListenEndpoint other) => endpoint.Port != 0 && endpoint.Port == other.Port && endpoint.UnixPath is null && other.UnixPath is null;
 

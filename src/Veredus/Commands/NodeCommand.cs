@@ -28,6 +28,8 @@ internal static class NodeCommand
     private static async Task<int> RunAsync(Call call, CancellationToken cancellationToken)
     {
         var skip = call.Parse.GetValue(Skip);
+        var version = VersionCommand.Version.Split(' ')[0];
+        var cluster = new ClusterService(version);
         var options = new NodeOptions
         {
             Loader = ConfigCommand.Loader(call.Host),
@@ -35,7 +37,8 @@ internal static class NodeCommand
             ReceiveOnly = skip == "queue",
             DrainOnly = skip == "esmtp",
             TakeOver = call.Parse.GetValue(TakeOver),
-            Services = [new ControlEndpoints(VersionCommand.Version.Split(' ')[0]), new HttpEndpoint()],
+            Presence = cluster.Presence,
+            Services = [new ControlEndpoints(version, cluster.Commands), new HttpEndpoint(), cluster],
         };
         return (int)await NodeProcess.RunAsync(options, text => call.Error.Line(text, Output.Tone.Bad), text => call.Error.Line(text, Output.Tone.Warning));
     }

@@ -1,0 +1,312 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Veredus.Network;
+
+namespace Veredus.Duravip.Driver;
+
+/// <summary>
+/// Addresses on their way: what the machine asked for runs here beside the loop and comes back as events. The newest request for an address counts; one that
+/// it overtakes adds nothing any more, which is decided under the same lock that hands requests to the guard.
+/// </summary>
+internal sealed class AddressWork(DuravipDriverSettings settings, Action<DuravipEvent> tell) : IAsyncDisposable
+{
+    private static readonly TimeSpan ProbeWait = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    /// <summary>Somebody who keeps answering for an address delays it so long: availability first (duravip.md 3.8).</summary>
+    private const int MaxProbes = 15;
+
+    private readonly Lock _order = new();
+    private readonly Dictionary<VipAddress, ulong> _newest = [];
+    private readonly HashSet<VipAddress> _held = [];
+    private readonly ConcurrentDictionary<VipAddress, Task> _stopping = new();
+    private readonly CancellationTokenSource _ending = new();
+    private Task _watching = Task.CompletedTask;
+    private volatile IAddressGuard _guard = null!;
+    private GuardSettings _guardSettings = null!;
+    private int _disposed;
+
+    public async Task StartAsync(GuardSettings guardSettings, CancellationToken cancellationToken)
+    {
+        _guardSettings = guardSettings;
+        _guard = await settings.StartGuard(guardSettings, cancellationToken);
+        _watching = WatchAsync();
+    }
+
+    public Task ConfigureAsync(GuardSettings guardSettings, CancellationToken cancellationToken)
+    {
+        _guardSettings = guardSettings;
+        return _guard.ConfigureAsync(guardSettings, cancellationToken);
+    }
+
+    public void Beat(long evidence) => _guard.Beat(evidence);
+
+    public Task CleanAsync(IReadOnlyList<IPAddress> configured) => RunAsync(async () =>
+    {
+        while (true)
+        {
+            try
+            {
+                var results = await _guard.CleanAsync(configured, _ending.Token);
+                if (results.FirstOrDefault(result => !result.Ok) is not { } left)
+                    break;
+                settings.Log(LogLevelHint.Error, $"duravip: {left.Address} cannot be removed ({left.Outcome} {left.Detail}); not joining before it is gone");
+            }
+            catch (IOException e)
+            {
+                settings.Log(LogLevelHint.Error, $"duravip: the host cannot be cleaned: {e.Message}; trying again");
+            }
+            await Task.Delay(Pause, settings.Time, _ending.Token);
+        }
+        tell(new HostCleanedEvent());
+    });
+
+    public void StopService(VipAddress address, TimeSpan drain) => _stopping[address] = settings.Services.StopAsync(address, drain);
+
+    public void Plumb(IReadOnlyList<PlumbEffect> plumbs, AnnounceScope scope, IReadOnlyList<NeighbourInfo> known)
+    {
+        lock (_order)
+            foreach (var plumb in plumbs)
+                _newest[plumb.Address] = plumb.Operation;
+        foreach (var group in plumbs.GroupBy(plumb => plumb.Probe))
+            _ = RunAsync(() => PlumbAsync([.. group], scope, known));
+    }
+
+    public void Unplumb(IReadOnlyList<UnplumbEffect> unplumbs)
+    {
+        lock (_order)
+            foreach (var unplumb in unplumbs)
+                _newest[unplumb.Address] = unplumb.Operation;
+        // Those whose service has ended already leave together; the others each when theirs has.
+        var free = unplumbs.Where(unplumb => !_stopping.TryGetValue(unplumb.Address, out var stopping) || stopping.IsCompleted).ToArray();
+        if (free.Length > 0)
+            _ = RunAsync(() => RemoveAsync(free));
+        foreach (var busy in unplumbs.Except(free))
+            _ = RunAsync(async () =>
+            {
+                await _stopping[busy.Address];
+                await RemoveAsync([busy]);
+            });
+    }
+
+    private async Task PlumbAsync(PlumbEffect[] plumbs, AnnounceScope scope, IReadOnlyList<NeighbourInfo> known)
+    {
+        plumbs = Array.FindAll(plumbs, TryOpen);
+        if (plumbs.Length > 0 && plumbs[0].Probe)
+            plumbs = await ProbeAsync(plumbs, scope, known);
+        await AddAsync(plumbs, scope, known);
+    }
+
+    private bool TryOpen(PlumbEffect plumb)
+    {
+        try
+        {
+            settings.Services.Open(plumb.Address);
+            return true;
+        }
+        catch (IOException e)
+        {
+            tell(new PlumbFailedEvent(plumb.Operation, e.Message));
+            return false;
+        }
+    }
+
+    /// <summary>Returns those that nobody has; goes on asking about the others by itself.</summary>
+    private async Task<PlumbEffect[]> ProbeAsync(PlumbEffect[] plumbs, AnnounceScope scope, IReadOnlyList<NeighbourInfo> known)
+    {
+        var answers = await ProbeOnceAsync(plumbs);
+        var taken = plumbs.Where(plumb => answers.ContainsKey(plumb.Address)).ToArray();
+        if (taken.Length > 0)
+            _ = RunAsync(() => WaitForAsync(taken, scope, known));
+        return [.. plumbs.Except(taken)];
+    }
+
+    private async Task WaitForAsync(PlumbEffect[] taken, AnnounceScope scope, IReadOnlyList<NeighbourInfo> known)
+    {
+        for (var probe = 1; probe < MaxProbes && taken.Length > 0; probe++)
+        {
+            await Task.Delay(Pause, settings.Time, _ending.Token);
+            lock (_order)
+                taken = Array.FindAll(taken, IsNewest);
+            var answers = await ProbeOnceAsync(taken);
+            await AddAsync([.. taken.Where(plumb => !answers.ContainsKey(plumb.Address))], scope, known);
+            taken = [.. taken.Where(plumb => answers.ContainsKey(plumb.Address))];
+        }
+        await AddAsync(taken, scope, known);
+    }
+
+    private async Task<Dictionary<VipAddress, MacAddress>> ProbeOnceAsync(PlumbEffect[] plumbs)
+    {
+        if (plumbs.Length == 0)
+            return [];
+        try
+        {
+            var answers = await _guard.ProbeAsync([.. plumbs.Select(plumb => plumb.Address.ToIPAddress())], ProbeWait, _ending.Token);
+            var found = answers.GroupBy(answer => VipAddress.From(answer.Address)).ToDictionary(group => group.Key, group => group.First().By);
+            foreach (var (address, mac) in found)
+                settings.Log(LogLevelHint.Warning, $"duravip: {address} answered by {mac}; retrying");
+            return found;
+        }
+        catch (IOException)
+        {
+            return [];  // no guard: adding fails next, and says so
+        }
+    }
+
+    private bool IsNewest(PlumbEffect plumb) => _newest.GetValueOrDefault(plumb.Address) == plumb.Operation;
+
+    private async Task AddAsync(PlumbEffect[] plumbs, AnnounceScope scope, IReadOnlyList<NeighbourInfo> known)
+    {
+        Task<IReadOnlyList<GuardResult>> adding;
+        lock (_order)
+        {
+            plumbs = Array.FindAll(plumbs, IsNewest);
+            if (plumbs.Length == 0)
+                return;
+            adding = _guard.AddAsync([.. plumbs.Select(plumb => plumb.Address.ToIPAddress())], _ending.Token);
+        }
+        IReadOnlyList<GuardResult> results;
+        try
+        {
+            results = await adding;
+        }
+        catch (IOException e)
+        {
+            foreach (var plumb in plumbs)
+                tell(new PlumbFailedEvent(plumb.Operation, e.Message));
+            return;
+        }
+        for (var i = 0; i < plumbs.Length; i++)
+            if (!results[i].Ok)
+                tell(new PlumbFailedEvent(plumbs[i].Operation, $"{results[i].Outcome} {results[i].Detail}".TrimEnd()));
+        var added = plumbs.Where((_, i) => results[i].Ok).ToArray();
+        if (added.Length == 0)
+            return;
+        lock (_order)
+            _held.UnionWith(added.Where(IsNewest).Select(plumb => plumb.Address));
+        try
+        {
+            await _guard.AnnounceAsync([.. added.Select(plumb => plumb.Address.ToIPAddress())], scope, known, _ending.Token);
+        }
+        catch (IOException e)
+        {
+            settings.Log(LogLevelHint.Warning, $"duravip: neighbours could not be told: {e.Message}");
+        }
+        foreach (var plumb in added)
+            tell(new PlumbedEvent(plumb.Operation));
+    }
+
+    private async Task RemoveAsync(UnplumbEffect[] unplumbs)
+    {
+        while (unplumbs.Length > 0)
+        {
+            try
+            {
+                var results = await _guard.RemoveAsync([.. unplumbs.Select(unplumb => unplumb.Address.ToIPAddress())], _ending.Token);
+                var gone = unplumbs.Where((_, i) => results[i].Ok).ToArray();
+                lock (_order)
+                    _held.ExceptWith(gone.Select(unplumb => unplumb.Address));
+                foreach (var unplumb in gone)
+                    await CloseAsync(unplumb);
+                foreach (var (unplumb, i) in unplumbs.Select((unplumb, i) => (unplumb, i)).Where(pair => !results[pair.i].Ok))
+                    settings.Log(LogLevelHint.Error, $"duravip: cannot remove {unplumb.Address}: {results[i].Outcome} {results[i].Detail}; trying again");
+                unplumbs = [.. unplumbs.Except(gone)];
+            }
+            catch (IOException e)
+            {
+                settings.Log(LogLevelHint.Error, $"duravip: cannot remove {unplumbs[0].Address}: {e.Message}; trying again");
+            }
+            if (unplumbs.Length > 0)
+                await Task.Delay(Pause, settings.Time, _ending.Token);
+        }
+    }
+
+    /// <summary>Closes what was opened for an address that was never served, and tells that it is gone.</summary>
+    private async Task CloseAsync(UnplumbEffect unplumb)
+    {
+        _stopping.TryRemove(unplumb.Address, out _);
+        await settings.Services.StopAsync(unplumb.Address, TimeSpan.Zero);
+        tell(new UnplumbedEvent(unplumb.Operation));
+    }
+
+    private async Task WatchAsync()
+    {
+        try
+        {
+            while (!_ending.IsCancellationRequested)
+            {
+                await foreach (var notice in _guard.Notices.ReadAllAsync(_ending.Token))
+                    Tell(notice);
+                await RestartAsync();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Disposed.
+        }
+    }
+
+    private void Tell(GuardNotice notice)
+    {
+        var (addresses, expired) = notice switch
+        {
+            GuardNotice.LeaseExpired(var left) => (left, true),
+            GuardNotice.Vanished(var left) => (left, false),
+            _ => ([], false),
+        };
+        foreach (var address in addresses)
+            tell(new AddressGoneEvent(VipAddress.From(address), expired));
+        if (notice is GuardNotice.Ended(var reason) && Volatile.Read(ref _disposed) == 0)
+            settings.Log(LogLevelHint.Error, $"duravip: the address guard has ended ({reason}); starting another");
+    }
+
+    /// <summary>A new guard takes over what is still on the host.</summary>
+    private async Task RestartAsync()
+    {
+        await _guard.DisposeAsync();
+        while (true)
+        {
+            await Task.Delay(Pause, settings.Time, _ending.Token);
+            try
+            {
+                _guard = await settings.StartGuard(_guardSettings, _ending.Token);
+                break;
+            }
+            catch (Exception e) when (e is IOException or System.ComponentModel.Win32Exception)
+            {
+                settings.Log(LogLevelHint.Error, $"duravip: the address guard does not start: {e.Message}");
+            }
+        }
+        IPAddress[] held;
+        lock (_order)
+            held = [.. _held.Select(address => address.ToIPAddress())];
+        // The new guard holds nothing without a beat; what it does not take over runs out, is found missing and plumbed again.
+        foreach (var address in held)
+            tell(new AddressGoneEvent(VipAddress.From(address), LeaseExpired: true));
+    }
+
+    private async Task RunAsync(Func<Task> work)
+    {
+        try
+        {
+            await Task.Run(work);
+        }
+        catch (OperationCanceledException) when (_ending.IsCancellationRequested)
+        {
+            // Disposed: the guard takes off what is here.
+        }
+        catch (Exception failure)
+        {
+            settings.Log(LogLevelHint.Error, $"duravip: {failure}");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        await _ending.CancelAsync();
+        await _watching;
+        if (_guard is { } guard)
+            await guard.DisposeAsync();
+    }
+}

@@ -1,0 +1,148 @@
+using System.ComponentModel;
+using Veredus.Configuration;
+using Veredus.Control;
+using Veredus.Delivery;
+using Veredus.Duravip;
+using Veredus.Duravip.Driver;
+using Veredus.Logging;
+using Veredus.Network;
+
+namespace Veredus.Node;
+
+/// <summary>
+/// The node as a member of a cluster: with a <c>cluster</c> scope and addresses that are enabled for DuraVIP it joins the group, and listeners and bindings follow
+/// their addresses. Without them it does nothing, and every binding is here.
+/// </summary>
+/// <param name="version">In this node's introduction to the others.</param>
+public sealed class ClusterService(string version) : INodeService, IConfigurationParticipant
+{
+    private readonly BindingPresence _presence = new();
+    private VeredusNode _node = null!;
+    private HostNetwork? _network;
+    private int _members = 1;
+
+    /// <summary>For <see cref="NodeOptions.Presence"/>.</summary>
+    public IBindingPresence Presence => _presence;
+
+    /// <summary>The commands <c>cluster ...</c> of the console.</summary>
+    public IEnumerable<ControlCommand> Commands => new ClusterConsole(this).Commands;
+
+    internal DuravipDriver? Driver { get; private set; }
+
+    internal ConfigurationSnapshot Configuration => _node.Configuration.Current;
+
+    internal bool HasBus => _members > 1;
+
+    public async ValueTask StartAsync(VeredusNode node, CancellationToken cancellationToken)
+    {
+        _node = node;
+        var configuration = node.Configuration.Current;
+        _presence.Use(configuration);
+        if (!configuration.Modules(ScopeKinds.Cluster).Any() || VirtualAddresses.Of(configuration).IsEmpty)
+            return;
+        var peers = ClusterConfiguration.Peers(configuration);
+        var name = ClusterConfiguration.NodeName(configuration);
+        if (peers.Count > 0 && peers.All(peer => peer.Name != name))
+            throw new StartupException(ExitCode.Configuration,
+                $"cluster: this node's name '{name}' is not among the peers of msgc_server ({string.Join(", ", peers.Select(peer => peer.Name))}); set nodename or VEREDUS_NODE_NAME.");
+        _members = Math.Max(1, peers.Count);
+        _network = new();
+        var (built, result) = ClusterConfiguration.Build(configuration, _network.Current, _members);
+        if (built is null)
+            throw new StartupException(ExitCode.Configuration, string.Join('\n', result.Errors));
+        Warn(result);
+        node.Configuration.Register(this);
+        Driver = new(new()
+        {
+            NodeName = name,
+            Version = version,
+            OpenBus = () => ClusterConfiguration.OpenBus(Configuration, peers.Count > 0),
+            StartGuard = async (settings, stop) => await AddressGuardProcess.StartAsync(settings, null, stop),
+            Services = new VipServices(node.Listeners, _presence),
+            Log = Log,
+            ExpectedMembers = _members,
+            Network = _network,
+            Time = node.Time,
+        }, built);
+        try
+        {
+            await Driver.StartAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or Win32Exception)
+        {
+            // Mail on static addresses goes on; the virtual ones are the other nodes'.
+            Log(LogLevelHint.Error, $"duravip: the address guard vipd does not start: {e.Message}; this node serves no virtual address");
+            Driver = null;
+        }
+    }
+
+    public async ValueTask StoppingAsync(TimeSpan wait)
+    {
+        if (Driver is not { } driver)
+            return;
+        driver.RequestStop();
+        try
+        {
+            await driver.Stopped.WaitAsync(wait, _node.Time);
+        }
+        catch (TimeoutException)
+        {
+            Log(LogLevelHint.Warning, $"duravip: addresses were not handed over within {wait.TotalSeconds:0} s; the guard takes them off");
+        }
+    }
+
+    public ValueTask<IPreparedConfiguration?> PrepareAsync(ConfigurationChange change, PreparationProblems problems, CancellationToken cancellationToken)
+    {
+        if (Driver is not { } driver || _network is not { } network)
+            return default;
+        var (built, result) = ClusterConfiguration.Build(change.New, network.Current, _members);
+        foreach (var error in result.Errors)
+            problems.Add(change.New.Singleton(ScopeKinds.Cluster)?.Position ?? change.New.Root.Position, "cluster", error);
+        return new(built is null ? null : new Prepared(this, driver, built, result, change.New));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Driver is { } driver)
+            await driver.DisposeAsync();
+        _network?.Dispose();
+    }
+
+    private void Warn(VipSetResult result)
+    {
+        foreach (var warning in result.Warnings)
+            Log(LogLevelHint.Warning, warning);
+    }
+
+    private void Log(LogLevelHint level, string text) => _node.Logs.Panic(level switch
+    {
+        LogLevelHint.Error => PanicLevel.Error,
+        LogLevelHint.Warning => PanicLevel.Warning,
+        LogLevelHint.Info => PanicLevel.Notice,
+        _ => PanicLevel.Debug,
+    }, PanicSubsystems.Net, "", text);
+
+    private async Task ReconfigureAsync(DuravipDriver driver, DuravipConfiguration built)
+    {
+        try
+        {
+            await driver.ReconfigureAsync(built, CancellationToken.None);
+        }
+        catch (IOException e)
+        {
+            Log(LogLevelHint.Error, $"duravip: the new configuration is not in use: {e.Message}");
+        }
+    }
+
+    private sealed class Prepared(ClusterService service, DuravipDriver driver, DuravipConfiguration built, VipSetResult result, ConfigurationSnapshot configuration) : IPreparedConfiguration
+    {
+        public void Commit()
+        {
+            service.Warn(result);
+            service._presence.Use(configuration);
+            _ = service.ReconfigureAsync(driver, built);
+        }
+
+        public ValueTask AbortAsync() => default;
+    }
+}

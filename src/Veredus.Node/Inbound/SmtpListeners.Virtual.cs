@@ -1,0 +1,146 @@
+using System.Net;
+using Veredus.Smtp;
+
+namespace Veredus.Node.Inbound;
+
+/// <summary>Sockets of virtual addresses: open while the address is on this host, whatever the configuration does meanwhile.</summary>
+internal sealed partial class SmtpListeners
+{
+    private readonly Dictionary<IPAddress, (VirtualAddress At, Dictionary<string, Listener> Listeners)> _virtual = [];
+
+    /// <summary>Opens what the configuration in force wants on the address, before or after it is here; closes what it does not want any more.</summary>
+    /// <exception cref="IOException">A socket cannot be opened.</exception>
+    public void OpenVirtual(IPAddress address)
+    {
+        lock (_virtual)
+        {
+            if (!_isStarted)
+                return;
+            if (!_virtual.TryGetValue(address, out var entry) || entry.At.IsClosing)
+                _virtual[address] = entry = (new(), new(StringComparer.Ordinal));
+            var wanted = _settings.Current.SmtpListens.Where(listen => address.Equals(listen.Endpoint.Address)).ToDictionary(listen => listen.Endpoint.ToString(), StringComparer.Ordinal);
+            foreach (var (name, listen) in wanted.Where(pair => !entry.Listeners.ContainsKey(pair.Key)))
+            {
+                var opened = Listener.Open(listen, at: entry.At);
+                entry.Listeners.Add(name, opened);
+                Accept(opened);
+            }
+            foreach (var (name, listener) in entry.Listeners.Where(pair => !wanted.ContainsKey(pair.Key)).ToList())
+            {
+                listener.Dispose();
+                entry.Listeners.Remove(name);
+            }
+        }
+    }
+
+    /// <summary>421 to the sessions on the address at their next command boundary; then, or when the time is over, sessions and sockets are gone. Who connects meanwhile gets the 421 at once.</summary>
+    public async Task CloseVirtualAsync(IPAddress address, TimeSpan drain)
+    {
+        (VirtualAddress At, Dictionary<string, Listener> Listeners) entry;
+        lock (_virtual)
+            if (!_virtual.TryGetValue(address, out entry))
+                return;
+        var ended = entry.At.CloseAsync(SmtpReplies.ShuttingDown);
+        try
+        {
+            await ended.WaitAsync(drain, _parts.Time);
+        }
+        catch (TimeoutException)
+        {
+            entry.At.Abort();
+        }
+        lock (_virtual)
+        {
+            foreach (var listener in entry.Listeners.Values)
+                listener.Dispose();
+            entry.Listeners.Clear();
+            if (_virtual.TryGetValue(address, out var now) && now.At == entry.At)
+                _virtual.Remove(address);
+        }
+    }
+
+    private void CloseVirtual()
+    {
+        lock (_virtual)
+        {
+            foreach (var listener in _virtual.Values.SelectMany(entry => entry.Listeners.Values))
+                listener.Dispose();
+            _virtual.Clear();
+            _isStarted = false;
+        }
+    }
+
+    /// <summary>One stay of a virtual address on this host, and the sessions on it.</summary>
+    private sealed class VirtualAddress
+    {
+        private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly HashSet<Visit> _visits = [];
+        private SmtpReply? _closing;
+
+        public bool IsClosing
+        {
+            get
+            {
+                lock (_visits)
+                    return _closing is not null;
+            }
+        }
+
+        public Visit Enter(SmtpServerSession session, CancellationToken stopping)
+        {
+            var visit = new Visit(this, session, stopping);
+            lock (_visits)
+            {
+                _visits.Add(visit);
+                if (_closing is { } reply)
+                    session.Close(reply);
+            }
+            return visit;
+        }
+
+        public Task CloseAsync(SmtpReply reply)
+        {
+            lock (_visits)
+            {
+                _closing = reply;
+                foreach (var visit in _visits)
+                    visit.Session.Close(reply);
+                if (_visits.Count == 0)
+                    _empty.TrySetResult();
+            }
+            return _empty.Task;
+        }
+
+        public void Abort()
+        {
+            lock (_visits)
+                foreach (var visit in _visits)
+                    visit.Abort();
+        }
+
+        private void Leave(Visit visit)
+        {
+            lock (_visits)
+                if (_visits.Remove(visit) && _visits.Count == 0 && _closing is not null)
+                    _empty.TrySetResult();
+        }
+
+        public sealed class Visit(VirtualAddress at, SmtpServerSession session, CancellationToken stopping) : IDisposable
+        {
+            private readonly CancellationTokenSource _aborted = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+
+            public SmtpServerSession Session => session;
+
+            public CancellationToken Aborted => _aborted.Token;
+
+            // Not on the caller's thread: what waits for the token may leave from there.
+            public void Abort() => _ = _aborted.CancelAsync();
+
+            public void Dispose()
+            {
+                at.Leave(this);
+                _aborted.Dispose();
+            }
+        }
+    }
+}
