@@ -141,14 +141,18 @@ public sealed class LabCluster : IAsyncDisposable
           view_mature_time = 1
           view_balance_interval = 1
           duravip_balance_set_size = 10
+          heartbeats_per_sec = 4
+          heartbeat_start_delay = 1
+          duravip_lease = 3
+          duravip_suspect_time = 1
           topology "198.18.7.0/24" { interface = "eth0" }
         }
         """ + "\n";
 
-    /// <summary>Asks a node's console.</summary>
-    public async Task<string> ConsoleAsync(int i, params string[] words)
+    /// <summary>Runs the command line tool against a node's console and returns what it says.</summary>
+    public async Task<string> ToolAsync(int i, params string[] words)
     {
-        string[] arguments = ["--socket", Path.Combine(_directory, $"node{i}", "control.sock"), "console", .. words];
+        string[] arguments = ["--socket", Path.Combine(_directory, $"node{i}", "control.sock"), .. words];
         using var process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "veredus"), arguments)
         {
             RedirectStandardOutput = true, RedirectStandardError = true,

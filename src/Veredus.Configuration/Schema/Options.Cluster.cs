@@ -6,11 +6,11 @@ public static partial class Options
 {
     private static readonly OptionSection Membership = new(13, "Cluster");
 
-    public static readonly Option<string> ClusterGroup = Membership.TextOr("cluster_group", Cluster, "ec_cluster", "Bus group for membership, addresses and replication.", InCluster, nonDynamic: true);
+    public static readonly Option<string> ClusterGroup = Membership.TextOr("cluster_group", Cluster, "ec_cluster", "Bus group for membership, addresses and replication.", Active, nonDynamic: true);
     public static readonly Option<string> ControlGroup = Membership.TextOr("control_group", Cluster, "ec_console", "Bus group for console commands of managers.", InCluster);
     public static readonly Option<string?> LogGroup = Membership.Text("log_group", Cluster, "Bus group that gets every line of the panic log.", InCluster);
-    public static readonly Option<string?> Nodename = Membership.Name("nodename", Cluster, "Name of this node; unset = VEREDUS_NODE_NAME, else the short host name.", InCluster);
-    public static readonly Option<string?> Nodeaddr = Membership.HostName("nodeaddr", Cluster, "Address of this node in the cluster network.", InCluster);
+    public static readonly Option<string?> Nodename = Membership.Name("nodename", Cluster, "Name of this node; unset = VEREDUS_NODE_NAME, else the short host name.");
+    public static readonly Option<string?> Nodeaddr = Membership.HostName("nodeaddr", Cluster, "Address of this node in the cluster network.");
     public static readonly Option<bool> VerifyPeers = Membership.Bool("verify_peers", Cluster, true, "Only addresses of members may use the ECCluster listener.", InCluster);
     public static readonly Option<bool> EcClusterTls = Membership.Bool("eccluster_tls", Cluster, false, "Mutual TLS between nodes with the cluster's own authority.", InCluster);
     public static readonly Option<DelegatedAuthorization> DelegatedAuthorizationMode = Membership.Word("delegated_authorization", Cluster, "Whether commands of managers are checked again on the node.", InCluster,
@@ -18,32 +18,32 @@ public static partial class Options
     public static readonly Option<ValueDictionary> PublishedLogs = Membership.Dictionary("logs", Cluster, "Journals offered to managers: [ mainlog = \"/path\" ... ].", InCluster);
     public static readonly Option<TimeSpan> LogActiveInterval = Membership.Seconds("log_active_interval", Cluster, 1, "Pause between two sends while there is data.", status: InCluster);
     public static readonly Option<TimeSpan> LogIdleInterval = Membership.Seconds("log_idle_interval", Cluster, 10, "Pause before looking again when there was none.", status: InCluster);
-    public static readonly Option<TimeSpan> HeartbeatStartDelay = Membership.Seconds("heartbeat_start_delay", Cluster, 15, "Time after the start before members are suspected.", status: InCluster);
-    public static readonly Option<double> HeartbeatsPerSec = Membership.Number("heartbeats_per_sec", Cluster, 1, "Heartbeats through the bus.", 0.01, 100, InCluster);
+    public static readonly Option<TimeSpan> HeartbeatStartDelay = Membership.Seconds("heartbeat_start_delay", Cluster, 15, "Time after the start before members are suspected.");
+    public static readonly Option<double> HeartbeatsPerSec = Membership.Number("heartbeats_per_sec", Cluster, 1, "Heartbeats through the bus.", 0.01, 100);
     public static readonly Option<long> ClusterTcpBufferSize = Membership.Bytes("tcp_buffer_size", Cluster, 32768, "Socket buffer for message moves.", InCluster);
 
     private static readonly OptionSection Duravip = new(14, "DuraVIP");
 
-    public static readonly Option<bool> ArpAllHosts = Duravip.Bool("arp_all_hosts", Cluster, true, "Announces a new address to the whole segment.", InCluster);
-    public static readonly Option<int> DuravipBalanceSetSize = Duravip.Int("duravip_balance_set_size", Cluster, 1, "Moves that one balancing round may contain.", min: 1, max: 10240, status: InCluster);
-    public static readonly Option<TimeSpan> IfCheckInterval = Duravip.Seconds("if_check_interval", Cluster, 30, "Period of the interface check.", 1, InCluster);
-    public static readonly Option<TimeSpan> IfDownLimit = Duravip.Seconds("if_down_limit", Cluster, 4, "How long an address must be missing before it is plumbed again.", status: InCluster);
-    public static readonly Option<TimeSpan> ViewMatureTime = Duravip.Seconds("view_mature_time", Cluster, 5, "How long a view must be unchanged to count as mature.", status: InCluster);
-    public static readonly Option<TimeSpan> ViewBalanceInterval = Duravip.Seconds("view_balance_interval", Cluster, 10, "Period of balancing rounds.", 1, InCluster);
-    public static readonly Option<TimeSpan> ViewBroadcastInterval = Duravip.Seconds("view_broadcast_interval", Cluster, 0, "Period at which every node announces its view; 0 = off.", status: InCluster);
+    public static readonly Option<bool> ArpAllHosts = Duravip.Bool("arp_all_hosts", Cluster, true, "Announces a new address to the whole segment.");
+    public static readonly Option<int> DuravipBalanceSetSize = Duravip.Int("duravip_balance_set_size", Cluster, 1, "Moves that one balancing round may contain.", min: 1, max: 10240);
+    public static readonly Option<TimeSpan> IfCheckInterval = Duravip.Seconds("if_check_interval", Cluster, 30, "Period of the interface check.", 1);
+    public static readonly Option<TimeSpan> IfDownLimit = Duravip.Seconds("if_down_limit", Cluster, 4, "How long an address must be missing before it is plumbed again.");
+    public static readonly Option<TimeSpan> ViewMatureTime = Duravip.Seconds("view_mature_time", Cluster, 5, "How long a view must be unchanged to count as mature.");
+    public static readonly Option<TimeSpan> ViewBalanceInterval = Duravip.Seconds("view_balance_interval", Cluster, 10, "Period of balancing rounds.", 1);
+    public static readonly Option<TimeSpan> ViewBroadcastInterval = Duravip.Seconds("view_broadcast_interval", Cluster, 0, "Period at which every node announces its view; 0 = off.");
     public static readonly Option<bool> UnconditionalRebind = Duravip.Bool("unconditional_rebind", Cluster, true, "Queued messages get their binding anew after a move.", InCluster);
-    public static readonly Option<TimeSpan> DuravipDrainTime = Duravip.Seconds("duravip_drain_time", Cluster, 2, "Time that sessions on a released address may take to finish.", status: InCluster);
-    public static readonly Option<TimeSpan> DuravipLease = Duravip.Seconds("duravip_lease", Cluster, 5, "Kernel lifetime of plumbed addresses; 0 = permanent.", status: InCluster);
-    public static readonly Option<bool> DuravipClaimGuard = Duravip.Bool("duravip_claim_guard", Cluster, false, "Waits until the leases of a member that vanished have run out.", InCluster);
-    public static readonly Option<PartitionPolicy> DuravipPartitionPolicy = Duravip.Word("duravip_partition_policy", Cluster, "Who owns addresses in a partition: every component, or only the majority.", InCluster,
+    public static readonly Option<TimeSpan> DuravipDrainTime = Duravip.Seconds("duravip_drain_time", Cluster, 2, "Time that sessions on a released address may take to finish.");
+    public static readonly Option<TimeSpan> DuravipLease = Duravip.Seconds("duravip_lease", Cluster, 5, "Kernel lifetime of plumbed addresses; 0 = permanent.");
+    public static readonly Option<bool> DuravipClaimGuard = Duravip.Bool("duravip_claim_guard", Cluster, false, "Waits until the leases of a member that vanished have run out.");
+    public static readonly Option<PartitionPolicy> DuravipPartitionPolicy = Duravip.Word("duravip_partition_policy", Cluster, "Who owns addresses in a partition: every component, or only the majority.", Active,
         ("component", PartitionPolicy.Component), ("quorum", PartitionPolicy.Quorum));
-    public static readonly Option<bool> DuravipProbe = Duravip.Bool("duravip_probe", Cluster, true, "Looks for a duplicate before an address is plumbed.", InCluster);
-    public static readonly Option<TimeSpan> DuravipGatherTimeout = Duravip.Seconds("duravip_gather_timeout", Cluster, 10, "Wait for a member's state before it is excluded.", 1, InCluster);
-    public static readonly Option<TimeSpan> DuravipSuspectTime = Duravip.Seconds("duravip_suspect_time", Cluster, 10, "Missing heartbeats before a member is suspected.", 1, InCluster);
-    public static readonly Option<TimeSpan> DuravipBrokenGrace = Duravip.Seconds("duravip_broken_grace", Cluster, 60, "How long an owned address tolerates a name mismatch.", status: InCluster);
-    public static readonly Option<double> DuravipWeight = Duravip.Number("duravip_weight", Cluster, 1, "Share of addresses that this node carries relative to others.", 0, 1000, InCluster);
-    public static readonly Option<string?> TopologyInterface = Duravip.Name("interface", Topology, "Linux interface for addresses of this block.", InCluster);
-    public static readonly Option<int> TopologyCidrmask = Duravip.Int("cidrmask", Topology, 32, "Prefix length of a plumbed address (128 for IPv6 unless set).", min: 0, max: 128, status: InCluster);
+    public static readonly Option<bool> DuravipProbe = Duravip.Bool("duravip_probe", Cluster, true, "Looks for a duplicate before an address is plumbed.");
+    public static readonly Option<TimeSpan> DuravipGatherTimeout = Duravip.Seconds("duravip_gather_timeout", Cluster, 10, "Wait for a member's state before it is excluded.", 1);
+    public static readonly Option<TimeSpan> DuravipSuspectTime = Duravip.Seconds("duravip_suspect_time", Cluster, 10, "Missing heartbeats before a member is suspected.", 1);
+    public static readonly Option<TimeSpan> DuravipBrokenGrace = Duravip.Seconds("duravip_broken_grace", Cluster, 60, "How long an owned address tolerates a name mismatch.");
+    public static readonly Option<double> DuravipWeight = Duravip.Number("duravip_weight", Cluster, 1, "Share of addresses that this node carries relative to others.", 0, 1000);
+    public static readonly Option<string?> TopologyInterface = Duravip.Name("interface", Topology, "Linux interface for addresses of this block.");
+    public static readonly Option<int> TopologyCidrmask = Duravip.Int("cidrmask", Topology, 32, "Prefix length of a plumbed address (128 for IPv6 unless set).", min: 0, max: 128);
 
     private static readonly OptionSection Replication = new(15, "Replication");
 
@@ -59,14 +59,14 @@ public static partial class Options
     private static readonly OptionSection Bus = new(16, "Bus");
     private const ScopeKinds Msgc = MsgcServer | MsgcClient;
 
-    public static readonly Option<ValueDictionary> BusPeers = Bus.Dictionary("peers", MsgcServer, "Members of the bus: [ name = \"address\" ... ], names in lower case.", InCluster);
+    public static readonly Option<ValueDictionary> BusPeers = Bus.Dictionary("peers", MsgcServer, "Members of the bus: [ name = \"address\" ... ], names in lower case.");
     public static readonly Option<int> BusPort = Bus.Int("port", Msgc, 4809, "Port of the bus.", min: 1, max: 65535, status: InCluster);
     public static readonly Option<TimeSpan> BusConnectTimeout = Bus.Seconds("connect_timeout", Msgc, 60, "Connecting to another node.", 1, InCluster);
     public static readonly Option<TimeSpan> BusIdleTimeout = Bus.Seconds("idle_timeout", Msgc, 30, "A connection to another node counts as dead after this silence.", 1, InCluster);
     public static readonly Option<TimeSpan> BusKeepaliveInterval = Bus.Seconds("keepalive_interval", Msgc, 5, "Period of no-ops between nodes.", 1, InCluster);
-    public static readonly Option<int> BusMaxBacklog = Bus.Int("max_backlog", Msgc, 5000, "Outgoing messages that count as a stuck bus.", min: 1, status: InCluster);
+    public static readonly Option<int> BusMaxBacklog = Bus.Int("max_backlog", Msgc, 5000, "Outgoing messages that count as a stuck bus.", min: 1);
     public static readonly Option<int> BusMessagesPerIter = Bus.Int("messages_per_iter", Msgc, 20, "Messages per turn.", min: 1, status: InCluster);
-    public static readonly Option<TimeSpan> BusReconnectInterval = Bus.Seconds("reconnect_interval", Msgc, 5, "Pause before the bus is joined again.", 1, InCluster);
+    public static readonly Option<TimeSpan> BusReconnectInterval = Bus.Seconds("reconnect_interval", Msgc, 5, "Pause before the bus is joined again.", 1);
     public static readonly Option<long> BusTcpbufSize = Bus.Bytes("tcpbuf_size", Msgc, 131072, "Socket buffer between nodes.", InCluster);
     public static readonly Option<HostAddress> BusBindAddress = Bus.Address("bind_address", MsgcClient, "Address of the bus link.", InCluster);
 

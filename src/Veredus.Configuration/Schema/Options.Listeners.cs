@@ -13,9 +13,9 @@ public static partial class Options
     public static readonly Option<long> TcpRecvBufferSize = Listeners.Bytes("tcp_recv_buffer_size", E | C | W | X | L, 0, "Receive buffer of the socket; 0 = as the system sets it.", NotYet);
     public static readonly Option<long> TcpSendBufferSize = Listeners.Bytes("tcp_send_buffer_size", E | C | W | X | L, 0, "Send buffer of the socket; 0 = as the system sets it.", NotYet);
 
-    public static readonly Option<bool> EnableDuravip = Listeners.Bool("enable_duravip", L | B, false, "The address is a virtual address of the cluster.", InCluster);
-    public static readonly Option<string?> DuravipPreference = Listeners.Name("duravip_preference", L | B, "Node that shall own the address while it is healthy.", InCluster);
-    public static readonly Option<string?> DuravipFollow = Listeners.Name("duravip_follow", L, "Binding (or its address) that this address follows.", InCluster);
+    public static readonly Option<bool> EnableDuravip = Listeners.Bool("enable_duravip", L | B, false, "The address is a virtual address of the cluster.");
+    public static readonly Option<string?> DuravipPreference = Listeners.Name("duravip_preference", L | B, "Node that shall own the address while it is healthy.");
+    public static readonly Option<string?> DuravipFollow = Listeners.Name("duravip_follow", L, "Binding (or its address) that this address follows.");
 
     private static readonly OptionSection Reception = new(2, "SMTP reception");
 

@@ -29,6 +29,7 @@ internal static class CommandTree
             GlobalOptions.Socket,
             StatusCommand.Build(host),
             CheckCommand.Build(host),
+            VipCommand.Build(host),
             QueueCommand.Build(host),
             MessageCommand.Build(host),
             ConfigCommand.Build(host),
