@@ -30,7 +30,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
         Assert.All(back.Values, seen => Assert.True(Stopwatch.GetElapsedTime(start, seen.At) < TimeSpan.FromSeconds(5)));
     }
 
-    [LabFact]
+    [LabFact(OnlyWhenAsked = true)]
     public async Task A_frozen_node_s_addresses_leave_its_host_and_answer_elsewhere_and_it_comes_back()
     {
         await using var lab = await LabCluster.StartAsync(BusTiming.Default);
@@ -49,7 +49,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
         await SettledAsync(lab, prober);
     }
 
-    [LabFact]
+    [LabFact(OnlyWhenAsked = true)]
     public async Task A_host_that_is_cut_off_loses_its_addresses_to_the_others_and_after_healing_each_has_one_holder()
     {
         await using var lab = await LabCluster.StartAsync(BusTiming.Default);
@@ -66,7 +66,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
         await SettledAsync(lab, prober);
     }
 
-    [LabFact]
+    [LabFact(OnlyWhenAsked = true)]
     public async Task A_node_that_stops_hands_its_addresses_over()
     {
         await using var lab = await LabCluster.StartAsync(BusTiming.Default);
@@ -84,7 +84,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
         Assert.All(await lab.HoldersAsync(), holder => Assert.Single(holder.Value));
     }
 
-    [LabFact]
+    [LabFact(OnlyWhenAsked = true)]
     public async Task The_console_shows_and_moves_addresses()
     {
         await using var lab = await LabCluster.StartAsync(BusTiming.Default);

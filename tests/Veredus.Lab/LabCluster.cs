@@ -12,6 +12,13 @@ namespace Veredus.Lab;
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class LabFactAttribute : FactAttribute
 {
+    /// <summary>Takes long or wants a machine that is not busy: runs only with <c>VEREDUS_LAB=1</c> in the environment.</summary>
+    public bool OnlyWhenAsked
+    {
+        get => false;
+        set => Skip ??= value && Environment.GetEnvironmentVariable("VEREDUS_LAB") != "1" ? "set VEREDUS_LAB=1 to run it" : null;
+    }
+
     public LabFactAttribute() => Skip = NetworkNamespace.WhyNot() ?? (File.Exists("/usr/sbin/corosync") ? null : "corosync is not installed");
 }
 
