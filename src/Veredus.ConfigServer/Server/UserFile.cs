@@ -35,6 +35,7 @@ public sealed class UserFile(string path, TimeProvider time)
         var salt = RandomNumberGenerator.GetBytes(16);
         var hash = $"pbkdf2-sha256${Rounds}${Convert.ToBase64String(salt)}${Convert.ToBase64String(Derive(password, salt, Rounds))}";
         var users = Read().Where(user => user.Name != name).Append(new(name, hash, writes)).OrderBy(user => user.Name, StringComparer.Ordinal);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         AtomicFile.Write(path, Encoding.UTF8.GetBytes(string.Concat(users.Select(user => $"{user.Name}:{user.Hash}:{string.Join(',', user.Writes)}\n"))));
     }
 

@@ -33,6 +33,8 @@ internal static class CommandTree
             QueueCommand.Build(host),
             MessageCommand.Build(host),
             ConfigCommand.Build(host),
+            ConfigServerCommands.BuildClient(host),
+            ConfigServerCommands.BuildServer(host),
             ConsoleCommand.Build(host),
             NodeCommand.Build(host),
             DemoCommand.Build(host),

@@ -7,6 +7,8 @@ internal static class Personality
     public static readonly IReadOnlyDictionary<string, string[]> Links = new Dictionary<string, string[]>(StringComparer.Ordinal)
     {
         ["ecelerity"] = ["node", "run"],
+        ["ecconfigd"] = ["configd", "run"],
+        ["eccfg"] = ["eccfg"],
         ["ec_console"] = ["console"],
         ["veredus-console"] = ["console"],
         ["veredus-passwd"] = ["user", "password"],
@@ -38,6 +40,8 @@ internal static class Personality
     {
         if (name is "veredus" or "veredus.dll" or "dotnet")
         {
+            if (arguments.Count > 0 && arguments[0] == "eccfg")
+                return EccfgWords(arguments.Skip(1));
             if (arguments.Count < 2 || arguments[0] != "as")
                 return [.. arguments];
             return Links.ContainsKey(arguments[1]) ? Translate(arguments[1], [.. arguments.Skip(2)]) : null;
@@ -46,11 +50,15 @@ internal static class Personality
             return [.. arguments];
         // The console's words are the node's: an option or a bracketed address among them is not for the tool's parser.
         return name is "ec_console" or "veredus-console" ? [.. words, .. ConsoleArguments(arguments)]
+            : name is "eccfg" ? EccfgWords(arguments)
             : name is "ecelerity" ? [.. words, .. arguments.Select(NodeArgument)]
             : [.. words, .. arguments];
     }
 
     public static bool IsConsole(string name) => name is "ec_console" or "veredus-console";
+
+    // eccfg reads its options itself: shortened, with one hyphen.
+    private static string[] EccfgWords(IEnumerable<string> arguments) => ["eccfg", "--", .. arguments];
 
     private static IEnumerable<string> ConsoleArguments(IReadOnlyList<string> arguments)
     {
