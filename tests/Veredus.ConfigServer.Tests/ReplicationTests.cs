@@ -113,9 +113,8 @@ public sealed class ReplicationTests : IAsyncLifetime, IDisposable
         var master = _one.Replicator.Replicas["default"].IsMaster ? _one : _two;
         var other = master == _one ? _two : _one;
         // Both sides are there as soon as they have been fetched; until then the answer is "not arrived".
-        var side = other.Replicator.Replicas["default"].Head.Commit.Hex;
-        while (await master.Store.Open("default").ResolveAsync(side, default) is null)
-            await Task.Yield();
+        var side = Path.Combine(master.Store.Open("default").Directory, "refs", "conflict", other == _one ? "mgr1" : "mgr2");
+        await UntilAsync(master, () => File.Exists(side));
         using var client = Client(master);
         await client.ActAsync("resolve", "default", default, node: take);
     }

@@ -247,8 +247,7 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
             try
             {
                 await FetchAsync(name, from, head, side);
-                if (side is null)
-                    await DoAsync(() => AdvanceAsync(name, head));
+                await DoAsync(() => side is null ? AdvanceAsync(name, head) : Task.CompletedTask);
             }
             catch (Exception exception) when (exception is GitException or EccfgException or IOException)
             {
