@@ -37,6 +37,12 @@ public sealed partial class Eccfg
           clone source destination     overlay source destination     put source destination
           log [path]     diff
           subcluster clusters|status|master|slaves|create|copy|override|resume|conflict|resolve [subcluster] [node] [--take node]
+
+        Examples:
+          veredus eccfg bootstrap --singlenode
+          veredus eccfg pull
+          veredus eccfg commit --add-all -m "new pool"
+          eccfg subcluster status
         """;
 
     /// <summary>Runs one call.</summary>
