@@ -66,7 +66,6 @@ public sealed class ConfiguredPolicies(ConfigurationSnapshot snapshot, string ho
                 SkipHosts = new([.. global.Get(Options.SkipHosts).Networks]),
                 OwnEndpoints = own,
                 UseIpv6 = global.Resolve(Options.UseIpv6) is { IsSet: true } chosen ? chosen.Value : HasIpv6Source(snapshot),
-                DnsExpireIntervalSeconds = Seconds(global.Get(Options.DnsExpireInterval)),
                 MaxResidentMessages = global.Get(Options.MaxResidentMessages),
             };
             HasGateways = Sets(snapshot.Root, scope => scope.Find(Options.Gateway) is not null);

@@ -116,7 +116,6 @@ public sealed record NodePolicy(string Hostname)
     /// <summary>Where this node listens for SMTP; an MX entry that leads there is this node.</summary>
     public EquatableArray<IPEndPoint> OwnEndpoints { get; init; } = [];
     public bool UseIpv6 { get; init; }
-    public int DnsExpireIntervalSeconds { get; init; } = 10;
 
     /// <summary>Envelopes kept in memory for active messages, node-wide; 0 = no limit.</summary>
     public int MaxResidentMessages { get; init; } = 32768;

@@ -58,7 +58,7 @@ public static partial class Options
     public static readonly Option<string?> ResolvConf = SpoolAndDns.Text("resolv_conf", G, "Private resolver file; unset = the system's.", type: "file");
     public static readonly Option<int> DnsFailuresToPurge = SpoolAndDns.Int("dns_failures_to_purge", D | G, 10, "Failed lookups before the messages of a domain fail.", min: 1);
     public static readonly Option<int> MxFailuresFallbackToA = SpoolAndDns.Int("mx_failures_fallback_to_a", D | G, 0, "Failed MX lookups before addresses are tried; 0 = only after a definite answer that there is no MX.");
-    public static readonly Option<TimeSpan> DnsExpireInterval = SpoolAndDns.Seconds("dns_expire_interval", G, 10, "How often routes are checked for age.", 1);
+    public static readonly Option<TimeSpan> DnsExpireInterval = SpoolAndDns.Seconds("dns_expire_interval", G, 10, "How often routes are checked for age; each is looked up again at its next use.", 1, NotYet);
     public static readonly Option<TimeSpan> DnsCachePurgeInterval = SpoolAndDns.Seconds("dns_cache_purge_interval", G, 60, "How often the DNS cache is cleaned; it is bounded and cleans itself.", 1, NotYet);
     public static readonly Option<TimeSpan> MinDnsTtl = SpoolAndDns.Seconds("min_dns_ttl", G, 0, "Lower bound of a route's lifetime.");
     public static readonly Option<TimeSpan> MaxDnsTtl = SpoolAndDns.Seconds("max_dns_ttl", G, uint.MaxValue, "Upper bound of a route's lifetime.");
