@@ -28,6 +28,18 @@ public sealed class EccfgTests
         Assert.Contains(said, refused.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("remote: default.conf:1: option expired: 403, certificate not found\nTo https://localhost:42901/config/default.git\n! [remote rejected] 40142940 -> main", EccfgExit.Failed, "option expired: 403")]
+    [InlineData("fatal: unable to access 'https://localhost:42901/config/default.git/': The requested URL returned error: 429", EccfgExit.NotAllowed, "too many wrong passwords")]
+    [InlineData("remote: you may read it only\nfatal: unable to access 'https://localhost:42901/config/default.git/': The requested URL returned error: 403", EccfgExit.NotAllowed, "you may read it only")]
+    [InlineData("fatal: unable to access 'https://localhost:42901/config/default.git/': Failed to connect to localhost port 42901 after 0 ms", EccfgExit.Unreachable, "can't be reached")]
+    public void What_git_said_is_not_read_from_ports_hashes_or_the_servers_words(string errors, int exitCode, string message)
+    {
+        var explained = new Remote("https://localhost:42901/config", new Dictionary<string, string>()).Explain("default", errors);
+        Assert.Equal(exitCode, explained.ExitCode);
+        Assert.Contains(message, explained.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task From_bootstrap_to_commit_and_pull_with_the_exit_codes_of_the_manual()
     {

@@ -53,19 +53,23 @@ public sealed record Remote(string BaseUrl, IReadOnlyDictionary<string, string> 
         return tip == commit ? true : throw Explain(name, errors);
     }
 
-    private EccfgException Explain(string name, string errors)
+    /// <summary>What git's messages mean; the server's own words (<c>remote:</c>) and its address are no evidence: they may contain any word and number.</summary>
+    internal EccfgException Explain(string name, string errors)
     {
-        var said = string.Join('\n', errors.Split('\n').Where(line => line.StartsWith("remote: ", StringComparison.Ordinal)).Select(line => line[8..].TrimEnd())).Trim();
-        bool Has(string text) => errors.Contains(text, StringComparison.OrdinalIgnoreCase);
-        if (Has("CONFLICT"))
+        var lines = errors.Split('\n').ToLookup(line => line.StartsWith("remote: ", StringComparison.Ordinal));
+        var said = string.Join('\n', lines[true].Select(line => line[8..].TrimEnd())).Trim();
+        var own = string.Join('\n', lines[false]).Replace(BaseUrl, "", StringComparison.Ordinal);
+        bool Has(string text) => own.Contains(text, StringComparison.OrdinalIgnoreCase);
+        bool Answered(int status) => Has($"returned error: {status}") || Has($"HTTP {status}");;
+        if (errors.Contains("CONFLICT", StringComparison.Ordinal))
             return new(EccfgExit.Conflict, said.Length > 0 ? said : $"subcluster {name} is in CONFLICT.");
-        if (Has("401") || Has("Authentication failed") || Has("could not read Username"))
+        if (Answered(401) || Has("Authentication failed") || Has("could not read Username"))
             return new(EccfgExit.NotAllowed, "wrong user name or password.");
-        if (Has("403"))
+        if (Answered(403))
             return new(EccfgExit.NotAllowed, said.Length > 0 ? said : $"you may not write to {name}.");
-        if (Has("429"))
+        if (Answered(429))
             return new(EccfgExit.NotAllowed, "too many wrong passwords; wait a minute.");
-        if (Has("404") || Has("not found") || Has("does not appear to be a git repository"))
+        if (Answered(404) || Has("not found") || Has("does not appear to be a git repository"))
             return new(EccfgExit.Failed, $"{UrlOf(name)} does not exist; 'eccfg subcluster clusters' lists what does.");
         if (Has("expired"))
             return new(EccfgExit.Unreachable, $"server certificate expired (host {BaseUrl}).");
