@@ -30,6 +30,7 @@ internal static class CommandTree
             StatusCommand.Build(host),
             CheckCommand.Build(host),
             VipCommand.Build(host),
+            ClusterCommand.Build(host),
             QueueCommand.Build(host),
             MessageCommand.Build(host),
             ConfigCommand.Build(host),

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Veredus.CommandLine;
 using Veredus.Control;
 using ConfigurationLoader = Veredus.Configuration.ConfigurationLoader;
+using ConfigurationSnapshot = Veredus.Configuration.ConfigurationSnapshot;
 using ConfigurationTools = Veredus.Configuration.ConfigurationTools;
 using DiskFiles = Veredus.Configuration.DiskFiles;
 using SearchPath = Veredus.Configuration.SearchPath;
@@ -56,15 +57,7 @@ internal static class ConfigCommand
     {
         if (!call.Parse.GetValue(Recursive))
             return await NodeAsync(call, "show", "show", cancellationToken);
-        var loader = Loader(call.Host);
-        var main = MainFile(call) is { } file ? loader.Locate(file) : loader.LocateNodeFile();
-        if (main is null)
-            throw new CliException(ExitCodes.Usage, "No configuration found", "Give -c FILE, or put veredus.conf in /etc/veredus.");
-        var loaded = loader.Load(main);
-        foreach (var finding in loaded.Diagnostics)
-            call.Error.Line(finding.ToString());
-        if (loaded.Snapshot is not { } snapshot)
-            return ExitCodes.Failed;
+        var snapshot = Load(call, File);
         var json = ConfigurationTools.DumpJson(snapshot);
         if (call.Parse.GetValue(Output) is { } target)
             await System.IO.File.WriteAllTextAsync(target, json + "\n", cancellationToken);
@@ -87,6 +80,20 @@ internal static class ConfigCommand
         else
             reply.Lines.ToList().ForEach(line => call.Out.Line(line));
         return ExitCodes.Done;
+    }
+
+    /// <summary>The configuration as it stands in the files; findings go to standard error.</summary>
+    /// <exception cref="CliException">There is none, or it is not valid.</exception>
+    public static ConfigurationSnapshot Load(Call call, Option<string?> option)
+    {
+        var loader = Loader(call.Host);
+        var main = MainFile(call, option) is { } file ? loader.Locate(file) : loader.LocateNodeFile();
+        if (main is null)
+            throw new CliException(ExitCodes.Usage, MainFile(call, option) is { } missing ? $"No configuration found: {missing}" : "No configuration found", "Give -c FILE, or put veredus.conf in /etc/veredus.");
+        var loaded = loader.Load(main);
+        foreach (var finding in loaded.Diagnostics)
+            call.Error.Line(finding.ToString());
+        return loaded.Snapshot ?? throw new CliException(ExitCodes.Failed, $"{main} is not valid.", "Mend what is named above; 'veredus config validate' checks it.");
     }
 
     private static string? MainFile(Call call) => MainFile(call, File);
