@@ -5,7 +5,7 @@ public class SchemaTests
     private static readonly string[] Values =
     [
         "1", "true", "2000", "560", "0640", "\"1/2\"", "no", "none", "auto", "ifneeded", "ignore", "normal", "esmtp", "plain", "reject", "pedantic", "headers", "pass", "relay", "error", "all",
-        "component", "trust", "cluster", "require", "example.com", "10.0.0.1", "\"220 hi\"", "( 10.0.0.0/8 )", "( example.com )", "( DNS )", "( STARTTLS )", "[ a = b ]", "\"+ALL\"",
+        "component", "fast", "trust", "cluster", "require", "example.com", "10.0.0.1", "\"220 hi\"", "( 10.0.0.0/8 )", "( example.com )", "( DNS )", "( STARTTLS )", "[ a = b ]", "\"+ALL\"",
     ];
 
     private static string Wrap(ScopeKinds kind, string body) => kind switch

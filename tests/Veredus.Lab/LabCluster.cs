@@ -64,7 +64,7 @@ public sealed class LabCluster : IAsyncDisposable
         Client = await ConnectAsync($"{id}-c", "client", "198.18.7.200");
 
         var entries = Enumerable.Range(1, Size).Select(i => KeyValuePair.Create($"mta{i}", $"198.18.7.{i}"));
-        var configuration = new CorosyncConfiguration("lab", BusPeer.ParseAll(entries, out _)!, timing, "", "", AccessGroup: null, RealTime: false);
+        var configuration = new CorosyncConfiguration("lab", BusPeer.ParseAll(entries, out _)!, timing, "", "", AccessGroup: null);
         var key = CorosyncConfiguration.NewKey();
         await Task.WhenAll(Enumerable.Range(1, Size).Select(async i => _daemons[i - 1] = await CorosyncDaemon.StartAsync(
             _hosts[i - 1].ExecPrefix, Directory.CreateDirectory(Path.Combine(_directory, $"bus{i}")).FullName, configuration, key, CancellationToken.None)

@@ -65,6 +65,9 @@ public enum SigningStats { All, Global, Off }
 /// <summary>Weight of a log line; smaller is graver.</summary>
 public enum DebugLevel { Critical, Error, Warning, Notice, Info, Debug }
 
+/// <summary><c>timing</c> of the bus: how soon a lost node is noticed.</summary>
+public enum BusProfile { Default, Fast }
+
 public enum PartitionPolicy { Component, Quorum }
 
 public enum DelegatedAuthorization { Auto, Trust, Check }

@@ -71,7 +71,11 @@ internal static class ClusterConfiguration
 
     private static DuravipOptions ReadOptions(ConfigurationSnapshot configuration, int members)
     {
-        long Ms(Option<TimeSpan> option) => (long)configuration.Get(ScopeKinds.Cluster, option).TotalMilliseconds;
+        var cluster = configuration.Singleton(ScopeKinds.Cluster);
+        var timings = BusTimings.Of(configuration);
+        long Ms(Option<TimeSpan> option, TimeSpan? unset = null) =>
+            (long)(unset is { } other && cluster?.Find(option) is null ? other : configuration.Get(ScopeKinds.Cluster, option)).TotalMilliseconds;
+        var heartbeats = cluster?.Find(Options.HeartbeatsPerSec) is null ? timings.HeartbeatsPerSecond : configuration.Get(ScopeKinds.Cluster, Options.HeartbeatsPerSec);
         return new()
         {
             BalanceSetSize = configuration.Get(ScopeKinds.Cluster, Options.DuravipBalanceSetSize),
@@ -83,18 +87,18 @@ internal static class ClusterConfiguration
             UnconditionalRebind = configuration.Get(ScopeKinds.Cluster, Options.UnconditionalRebind),
             ArpAllHosts = configuration.Get(ScopeKinds.Cluster, Options.ArpAllHosts),
             HeartbeatStartDelayMs = Ms(Options.HeartbeatStartDelay),
-            HeartbeatPeriodMs = Math.Max(50, (long)(1000 / configuration.Get(ScopeKinds.Cluster, Options.HeartbeatsPerSec))),
+            HeartbeatPeriodMs = Math.Max(50, (long)(1000 / heartbeats)),
             DrainMs = Ms(Options.DuravipDrainTime),
-            LeaseMs = Ms(Options.DuravipLease),
+            LeaseMs = Ms(Options.DuravipLease, timings.Lease),
             ClaimGuard = configuration.Get(ScopeKinds.Cluster, Options.DuravipClaimGuard),
             PartitionPolicy = configuration.Get(ScopeKinds.Cluster, Options.DuravipPartitionPolicy) == Configuration.PartitionPolicy.Quorum
                 ? Duravip.PartitionPolicy.Quorum : Duravip.PartitionPolicy.Component,
             Probe = configuration.Get(ScopeKinds.Cluster, Options.DuravipProbe),
-            GatherTimeoutMs = Ms(Options.DuravipGatherTimeout),
-            SuspectMs = Ms(Options.DuravipSuspectTime),
+            GatherTimeoutMs = Ms(Options.DuravipGatherTimeout, timings.Gather),
+            SuspectMs = Ms(Options.DuravipSuspectTime, timings.Suspect),
             BrokenGraceMs = Ms(Options.DuravipBrokenGrace),
             Weight = Math.Max(1, (int)configuration.Get(ScopeKinds.Cluster, Options.DuravipWeight)),
-            BusDetectMs = members > 1 ? (long)BusTiming.Default.Detection(members).TotalMilliseconds : 0,
+            BusDetectMs = members > 1 ? (long)timings.Bus.Detection(members).TotalMilliseconds : 0,
         };
     }
 }

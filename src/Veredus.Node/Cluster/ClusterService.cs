@@ -50,7 +50,7 @@ public sealed class ClusterService(string version) : INodeService, IConfiguratio
         var (built, result) = ClusterConfiguration.Build(configuration, _network.Current, _members);
         if (built is null)
             throw new StartupException(ExitCode.Configuration, string.Join('\n', result.Errors));
-        Warn(result);
+        Warn(result, built);
         node.Configuration.Register(this);
         Driver = new(new()
         {
@@ -108,19 +108,25 @@ public sealed class ClusterService(string version) : INodeService, IConfiguratio
         _network?.Dispose();
     }
 
-    private void Warn(VipSetResult result)
+    private void Warn(VipSetResult result, DuravipConfiguration built)
     {
+        if (built.Options is { LeaseMs: > 0 } options && options.EffectiveLeaseMs > options.LeaseMs)
+            Log(LogLevelHint.Warning, $"duravip: duravip_lease of {options.LeaseMs / 1000.0:0.#} s is raised to {options.EffectiveLeaseMs / 1000.0:0.#} s: the bus needs {options.BusDetectMs / 1000.0:0.#} s to notice a lost node, and the others must keep their addresses meanwhile");
         foreach (var warning in result.Warnings)
             Log(LogLevelHint.Warning, warning);
     }
 
-    private void Log(LogLevelHint level, string text) => _node.Logs.Panic(level switch
+    /// <summary>Every line begins with its module, <c>duravip: </c> or <c>cluster: </c>; traces come only after <c>cluster duravip debug on</c>.</summary>
+    private void Log(LogLevelHint level, string text)
     {
-        LogLevelHint.Error => PanicLevel.Error,
-        LogLevelHint.Warning => PanicLevel.Warning,
-        LogLevelHint.Info => PanicLevel.Notice,
-        _ => PanicLevel.Debug,
-    }, PanicSubsystems.Net, "", text);
+        var module = text.IndexOf(": ", StringComparison.Ordinal);
+        _node.Logs.Panic(level switch
+        {
+            LogLevelHint.Error => PanicLevel.Error,
+            LogLevelHint.Warning => PanicLevel.Warning,
+            _ => PanicLevel.Notice,
+        }, PanicSubsystems.Net, text[..module], text[(module + 2)..]);
+    }
 
     private async Task ReconfigureAsync(DuravipDriver driver, DuravipConfiguration built)
     {
@@ -138,7 +144,7 @@ public sealed class ClusterService(string version) : INodeService, IConfiguratio
     {
         public void Commit()
         {
-            service.Warn(result);
+            service.Warn(result, built);
             service._presence.Use(configuration);
             _ = service.ReconfigureAsync(driver, built);
         }

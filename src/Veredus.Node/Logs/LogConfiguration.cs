@@ -75,6 +75,8 @@ internal sealed class LogConfiguration(MailLogs logs, bool toStderr) : IConfigur
             [PanicLevel.Info] = Subsystems(configuration, Options.DebugInfo),
             [PanicLevel.Debug] = Subsystems(configuration, Options.DebugDebug),
         },
+        // Who owns which address, and why, is always told (duravip.md 7).
+        ModuleLevels = new Dictionary<string, PanicLevel> { ["duravip"] = PanicLevel.Notice, ["cluster"] = PanicLevel.Notice },
         ToStderr = toStderr,
         TimestampFormat = configuration.Global.Get(Options.Timestampformat),
     };

@@ -1,6 +1,7 @@
 using Veredus.Cluster;
 using Veredus.CommandLine;
 using Veredus.Configuration;
+using Veredus.Node;
 
 namespace Veredus.Setup;
 
@@ -25,7 +26,7 @@ internal static class BusPlan
             throw new CliException(ExitCodes.Failed, "The configuration names no peers, so there is no bus to render.",
                 """In msgc_server.conf, the same on all nodes:  msgc_server { peers = [ mta1 = "192.0.2.11" mta2 = "192.0.2.12" ] }""");
         var parsed = Parse(peers.Select(peer => KeyValuePair.Create(peer.Key, string.Join(' ', peer.Value))), $"{stanza.Position}: ");
-        return new(configuration.Get(ScopeKinds.Cluster, Options.ClusterName), parsed, BusTiming.Default, files.BusKey, StateDirectory(files),
+        return new(configuration.Get(ScopeKinds.Cluster, Options.ClusterName), parsed, BusTimings.Of(configuration).Bus, files.BusKey, StateDirectory(files),
             configuration.Get(ScopeKinds.MsgcServer, Options.BusPort), accessGroup);
     }
 
