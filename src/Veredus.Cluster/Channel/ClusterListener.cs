@@ -32,7 +32,7 @@ public sealed class ClusterListener : IAsyncDisposable
     private readonly ClusterListenerSettings _settings;
     private readonly ClusterIdentity _identity;
     private readonly Func<ClusterMembership> _membership;
-    private readonly Dictionary<string, IClusterService> _services;
+    private readonly ConcurrentDictionary<string, IClusterService> _services = new(StringComparer.Ordinal);
     private readonly Action<EndPoint?, string> _report;
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<Task, bool> _serving = new();
@@ -46,7 +46,8 @@ public sealed class ClusterListener : IAsyncDisposable
         ClusterListenerSettings settings, ClusterIdentity identity, Func<ClusterMembership> membership, IEnumerable<IClusterService> services, Action<EndPoint?, string> report)
     {
         (_settings, _identity, _membership, _report) = (settings, identity, membership, report);
-        _services = services.ToDictionary(service => service.Name);
+        foreach (var service in services)
+            Offer(service);
         _socket = new Socket(settings.Address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         _socket.Bind(settings.Address);
         _socket.Listen(settings.Backlog);
@@ -55,6 +56,9 @@ public sealed class ClusterListener : IAsyncDisposable
 
     /// <summary>Where it listens, with the port that the system chose if 0 was asked for.</summary>
     public IPEndPoint Address => (IPEndPoint)_socket.LocalEndPoint!;
+
+    /// <summary>Adds a service; connections that ask for it from now on get it.</summary>
+    public void Offer(IClusterService service) => _services[service.Name] = service;
 
     private async Task AcceptAsync()
     {
@@ -130,8 +134,9 @@ public sealed class ClusterListener : IAsyncDisposable
         return "250 ok";
     }
 
+    /// <summary>A manager without an address in its introduction has proved its name by its certificate, and that is all.</summary>
     private bool ComesFrom(EndPoint? remote, Hello member) =>
-        !_settings.VerifyPeers || remote is IPEndPoint { Address: var address } && Plain(address).Equals(Plain(member.Address.Address));
+        !_settings.VerifyPeers || member.Address.Address.Equals(IPAddress.Any) || remote is IPEndPoint { Address: var address } && Plain(address).Equals(Plain(member.Address.Address));
 
     private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 
