@@ -22,6 +22,7 @@ public sealed class JournalReader : IDisposable
         _metastore = metastore;
         _checkpoint = checkpoint;
         Subscriber = subscriber;
+        Identity = metastore.Identity;
     }
 
     public string Subscriber { get; }
@@ -55,6 +56,15 @@ public sealed class JournalReader : IDisposable
 
     /// <summary>The last record that was acknowledged.</summary>
     public RecordId Position => Checkpoints.Read(_checkpoint) ?? default;
+
+    /// <summary>The last record that is there; marker 0 when the active segment has none.</summary>
+    public RecordId Last => Find(new(_metastore.ActiveSegment, 0)).Finish;
+
+    /// <summary>Tells this journal from another one that was made in its place later, whose records count from the start again.</summary>
+    public ulong Identity { get; }
+
+    /// <summary>Puts the segment of the last interval on disk: what was read from it survives a power cut.</summary>
+    public void Sync() => _segment?.Data.Sync();
 
     /// <summary>What is ready to be read after the checkpoint, within one segment. Steps over segments that are read or gone, and removes those that nobody needs.</summary>
     public JournalInterval ReadInterval()

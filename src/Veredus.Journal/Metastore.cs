@@ -37,6 +37,9 @@ internal sealed class Metastore : IDisposable
     /// <summary>Fixed for the life of a log.</summary>
     public RecordLayout Layout { get; }
 
+    /// <summary>Made of the file's inode and, where the file system knows it, the time of its making; it is written in place as long as the journal lives.</summary>
+    public ulong Identity => _file.Identity;
+
     public uint ActiveSegment
     {
         get => ReadField(0);

@@ -72,6 +72,20 @@ internal sealed partial class JournalFile : IDisposable
         }
     }
 
+    /// <summary>Inode and time of birth (0 where the file system has none) as one number.</summary>
+    public ulong Identity
+    {
+        get
+        {
+            Span<byte> status = stackalloc byte[256];
+            if (Statx(_handle, "\0"u8, EmptyPath, 0x100 /* STATX_INO */ | 0x800 /* STATX_BTIME */, status) != 0)
+                throw new IOException($"Cannot examine '{Path}': {Describe(Marshal.GetLastPInvokeError())}.");
+            var isBorn = (BitConverter.ToUInt32(status) & 0x800) != 0;
+            return unchecked((BitConverter.ToUInt64(status[32..]) * 0x9E3779B97F4A7C15)
+                ^ (isBorn ? (BitConverter.ToUInt64(status[80..]) * 1_000_000_000) + BitConverter.ToUInt32(status[88..]) : 0));
+        }
+    }
+
     /// <summary>Waits for the exclusive lock of the whole file and holds it until the result is disposed.</summary>
     public Held Lock()
     {
