@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net;
 
 namespace Veredus.Spool;
@@ -60,6 +61,33 @@ public enum EnvelopeFlags : ushort
 /// <param name="SourceCrc">CRC-32C of the body there.</param>
 public sealed record MessageOrigin(Guid Source, MessageId SourceId, uint SourceCrc);
 
+/// <summary>What a message has gone through between the nodes of a cluster; it goes with the message.</summary>
+/// <param name="Lineage">Names the message in the whole cluster, from the first move on: made from the spool that it left and its ID there.</param>
+/// <param name="Generation">How often it was moved: a copy with a higher one came later.</param>
+/// <param name="Hops">Moves since somebody owned its binding or kept it for a while.</param>
+/// <param name="Origin">The node that accepted it from outside.</param>
+public sealed record TransferState(Guid Lineage, uint Generation, byte Hops, string Origin)
+{
+    /// <summary>The node that handed it over last; empty: none.</summary>
+    public string From { get; init; } = "";
+
+    /// <summary>The last try before the move.</summary>
+    public AttemptRecord? LastAttempt { get; init; }
+
+    /// <summary>When it shall be tried next, as planned before the move; <see langword="null"/>: at once.</summary>
+    public DateTimeOffset? NextAttempt { get; init; }
+
+    /// <summary>The name of a message that leaves the spool where it was accepted: that spool's identity with the ID in its lower half.</summary>
+    public static Guid LineageOf(Guid spool, MessageId id)
+    {
+        Span<byte> octets = stackalloc byte[16];
+        spool.TryWriteBytes(octets);
+        var lower = octets[8..];
+        BinaryPrimitives.WriteUInt64LittleEndian(lower, BinaryPrimitives.ReadUInt64LittleEndian(lower) ^ id.Value);
+        return new(octets);
+    }
+}
+
 /// <summary>Everything about a message except its octets: one body for exactly one recipient. Its size is <see cref="StoredMessage.Size"/>.</summary>
 /// <remarks>Two envelopes are equal only if they share the same context dictionaries; the codec keeps content, not identity.</remarks>
 public sealed record Envelope
@@ -115,6 +143,9 @@ public sealed record Envelope
     public IReadOnlyDictionary<string, string> MessageContext { get; init; } = EmptyContext;
 
     public MessageOrigin? Origin { get; init; }
+
+    /// <summary><see langword="null"/>: it was never moved.</summary>
+    public TransferState? Transfer { get; init; }
 
     /// <summary>A context without entries.</summary>
     public static IReadOnlyDictionary<string, string> EmptyContext { get; } = new Dictionary<string, string>();

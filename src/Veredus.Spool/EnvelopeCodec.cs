@@ -5,12 +5,13 @@ namespace Veredus.Spool;
 
 /// <summary>Envelope to octets and back. Little-endian; integers of unknown size as LEB128 ("varint").</summary>
 /// <remarks>
-/// format u8 = 1 · presence u16 (bit 0 ORCPT, 1 ENVID, 2 routing override, 3 client, 4 local end, 5 origin, 6 connection ID) ·
+/// format u8 = 1 · presence u16 (bit 0 ORCPT, 1 ENVID, 2 routing override, 3 client, 4 local end, 5 origin, 6 connection ID, 7 transfer) ·
 /// ID u64 · batch u64 · [connection u64] · received i64, µs since 1970 · NOTIFY u8 · RET u8 · body type u8 · flags u16 ·
 /// [client] · [local end] · protocol, sender, recipient, binding group, binding · [ORCPT] · [ENVID] · [override] ·
-/// [origin: guid 16 · u64 · u32] · both contexts (count varint, key, value).
+/// [origin: guid 16 · u64 · u32] · both contexts (count varint, key, value) ·
+/// [transfer: guid 16 · generation u32 · hops u8 · origin · from · tries u16 · last try i64, Unix s · code u16 · stage u8 · next try i64, Unix ms, 0 = none].
 /// A string is a varint length and UTF-8. An endpoint is family u8 (4 or 6) · address · port u16 · (6 only) scope u32.
-/// The record around it carries the CRC. What follows the contexts is ignored: room for later minor additions.
+/// The record around it carries the CRC. What follows is ignored: room for later minor additions.
 /// </remarks>
 public static class EnvelopeCodec
 {
@@ -32,6 +33,7 @@ public static class EnvelopeCodec
         ReceivedVia = 16,
         Origin = 32,
         ConnectionId = 64,
+        Transfer = 128,
     }
 
     /// <summary>Appends the octets of <paramref name="envelope"/>.</summary>
@@ -48,7 +50,8 @@ public static class EnvelopeCodec
     internal static int MaxEncodedSize(Envelope envelope)
     {
         var size = 128L + Text(envelope.Protocol) + Text(envelope.Sender) + Text(envelope.Recipient) + Text(envelope.BindingGroup) + Text(envelope.Binding)
-            + Text(envelope.OriginalRecipient) + Text(envelope.EnvelopeId) + Text(envelope.RoutingOverride) + Context(envelope.ConnectionContext) + Context(envelope.MessageContext);
+            + Text(envelope.OriginalRecipient) + Text(envelope.EnvelopeId) + Text(envelope.RoutingOverride) + Context(envelope.ConnectionContext) + Context(envelope.MessageContext)
+            + (envelope.Transfer is { } transfer ? 64 + Text(transfer.Origin) + Text(transfer.From) : 0);
         return (int)Math.Min(size, int.MaxValue);
 
         static long Text(string? text) => text is null ? 0 : 5 + 3L * text.Length;
@@ -99,6 +102,8 @@ public static class EnvelopeCodec
         }
         WriteContext(ref writer, envelope.ConnectionContext);
         WriteContext(ref writer, envelope.MessageContext);
+        if (envelope.Transfer is { } transfer)
+            WriteTransfer(ref writer, transfer);
         return writer.Length;
     }
 
@@ -131,6 +136,7 @@ public static class EnvelopeCodec
         var origin = has.HasFlag(Has.Origin) ? new MessageOrigin(reader.Guid(), new(reader.U64()), reader.U32()) : null;
         var connectionContext = ReadContext(ref reader);
         var messageContext = ReadContext(ref reader);
+        var transfer = has.HasFlag(Has.Transfer) ? ReadTransfer(ref reader) : null;
         if (reader.Failed || received is < MinMicroseconds or > MaxMicroseconds)
             return false;
         envelope = new()
@@ -156,6 +162,7 @@ public static class EnvelopeCodec
             ConnectionContext = connectionContext,
             MessageContext = messageContext,
             Origin = origin,
+            Transfer = transfer,
         };
         return true;
     }
@@ -182,7 +189,39 @@ public static class EnvelopeCodec
         | (envelope.ReceivedFrom is null ? 0 : Has.ReceivedFrom)
         | (envelope.ReceivedVia is null ? 0 : Has.ReceivedVia)
         | (envelope.Origin is null ? 0 : Has.Origin)
-        | (envelope.ConnectionId == default ? 0 : Has.ConnectionId);
+        | (envelope.ConnectionId == default ? 0 : Has.ConnectionId)
+        | (envelope.Transfer is null ? 0 : Has.Transfer);
+
+    private static void WriteTransfer(ref SpanWriter writer, TransferState transfer)
+    {
+        writer.Guid(transfer.Lineage);
+        writer.U32(transfer.Generation);
+        writer.U8(transfer.Hops);
+        writer.Text(transfer.Origin);
+        writer.Text(transfer.From);
+        var last = transfer.LastAttempt ?? default;
+        writer.U16(last.Count);
+        writer.U64((ulong)(last.Count == 0 ? 0 : last.Time.ToUnixTimeSeconds()));
+        writer.U16(last.Code);
+        writer.U8(last.Stage);
+        writer.U64((ulong)(transfer.NextAttempt?.ToUnixTimeMilliseconds() ?? 0));
+    }
+
+    private static TransferState? ReadTransfer(ref SpanReader reader)
+    {
+        var (lineage, generation, hops, origin, from) = (reader.Guid(), reader.U32(), reader.U8(), reader.Text(), reader.Text());
+        var (count, time, code, stage, next) = (reader.U16(), (long)reader.U64(), reader.U16(), reader.U8(), (long)reader.U64());
+        if (!IsTime(time) || !IsTime(next / 1000))
+            reader.Fail();
+        return reader.Failed ? null : new(lineage, generation, hops, origin)
+        {
+            From = from,
+            LastAttempt = count == 0 ? null : new(count, DateTimeOffset.FromUnixTimeSeconds(time), code, stage),
+            NextAttempt = next == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(next),
+        };
+
+        static bool IsTime(long seconds) => seconds is >= MinMicroseconds / 1_000_000 and <= MaxMicroseconds / 1_000_000;
+    }
 
     private static void WriteEndPoint(ref SpanWriter writer, IPEndPoint endPoint)
     {

@@ -37,6 +37,9 @@ public sealed record ImportOptions
     /// <summary>The Received line to add, or <see langword="null"/> to add none. Gets the envelope as it will be stored.</summary>
     public Func<Envelope, ReadOnlyMemory<byte>>? TraceHeader { get; init; }
 
+    /// <summary>Says whether this node has, or has had, the message by another way (moved here before its node died); then it is only removed at the source.</summary>
+    public Func<Envelope, bool>? IsKnown { get; init; }
+
     /// <summary>Binds a message anew where its binding does not exist here.</summary>
     public Func<Envelope, Envelope>? Rebind { get; init; }
 }
@@ -117,6 +120,8 @@ public static class SpoolImport
                     BodiesUnreadable++;
                 return new(message.Id, default, ImportResult.BodyUnreadable, null, null);
             }
+            if (options.IsKnown?.Invoke(envelope) is true)
+                return new(message.Id, message.Id, ImportResult.Ok, null, null);
             var origin = new MessageOrigin(source.Id, message.Id, crc);
             var id = message.Id;
             if (target.TryFind(id, out var own))
@@ -127,7 +132,7 @@ public static class SpoolImport
                     return new(message.Id, earlier, ImportResult.Ok, null, null);
                 id = ids.Next();
             }
-            envelope = envelope with { Id = id, Protocol = "import", Origin = origin, Flags = options.TraceHeader is null ? envelope.Flags | EnvelopeFlags.TraceSuppressed : envelope.Flags };
+            envelope = envelope with { Id = id, Protocol = "import", Origin = origin, Transfer = envelope.Transfer ?? new(TransferState.LineageOf(source.Id, message.Id), 0, 0, source.Owner), Flags = options.TraceHeader is null ? envelope.Flags | EnvelopeFlags.TraceSuppressed : envelope.Flags };
             envelope = options.Rebind?.Invoke(envelope) ?? envelope;
             if (options.TraceHeader is { } trace)
                 body.Prepend(trace(envelope).Span);

@@ -85,6 +85,9 @@ internal sealed class SpoolLock : IDisposable
 
     private SpoolLock(IDiskLock diskLock, SpoolOwner owner) => (_lock, _owner) = (diskLock, owner);
 
+    /// <summary>The node that the record named when the lock was taken; empty: there was none.</summary>
+    public string OwnerBefore { get; private init; } = "";
+
     public static string PathOf(string spoolBase) => Path.Combine(spoolBase, "spool.lock");
 
     /// <param name="isImport">The spool is only held while its messages are moved away: its own node may come back to it afterwards.</param>
@@ -112,7 +115,7 @@ internal sealed class SpoolLock : IDisposable
             }
             var owner = new SpoolOwner(node, instance, Environment.ProcessId, machine, boot, now, now, takeOverOf);
             diskLock.WriteText(owner.Format());
-            return new(diskLock, owner);
+            return new(diskLock, owner) { OwnerBefore = takeOverOf ?? last?.Node ?? "" };
         }
         catch
         {

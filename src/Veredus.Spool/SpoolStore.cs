@@ -49,6 +49,9 @@ public sealed class SpoolStore : ISpool
     /// <summary>Identity of this spool, for as long as it exists.</summary>
     public Guid Id { get; }
 
+    /// <summary>The node whose messages these are: the one that last held the lock, not one that only imports.</summary>
+    internal string Owner => _lock.OwnerBefore;
+
     public uint LastSlot => _tables.LastSlot;
 
     public SpoolFault? Fault => _writer.Fault;

@@ -41,6 +41,8 @@ internal static class CapabilityParser
             capabilities |= SmtpCapabilities.SmtpUtf8;
         else if (Is(word, "XCLIENT"))
             capabilities |= SmtpCapabilities.Xclient;
+        else if (Is(word, "XECMMOVE"))
+            capabilities |= SmtpCapabilities.Xecmmove;
         else if (Is(word, "SIZE"))
         {
             capabilities |= SmtpCapabilities.Size;

@@ -44,6 +44,7 @@ public enum SmtpCapabilities : ushort
     Xclient = 1 << 8,
     AuthPlain = 1 << 9,
     AuthLogin = 1 << 10,
+    Xecmmove = 1 << 11,
 }
 
 /// <summary>How to judge the peer's certificate (configuration.md 13.5, tls_verify).</summary>
@@ -90,6 +91,8 @@ public sealed record SmtpTransaction(EnvelopeAddress Sender, IReadOnlyList<SmtpR
     public DsnReturn Return { get; init; }
     /// <summary>ENVID= in wire form.</summary>
     public string? EnvelopeId { get; init; }
+    /// <summary>Argument of an XECMMOVE before MAIL: JSON without control characters; <see langword="null"/>: none. The peer must offer it.</summary>
+    public string? Move { get; init; }
 }
 
 /// <summary>How one step, or one recipient, ended.</summary>

@@ -13,6 +13,7 @@ public static class InternalReplies
     public static readonly SmtpReply BadSender = Make(553, new(5, 1, 7), "sender address can't be sent");
     public static readonly SmtpReply BadRecipient = Make(553, new(5, 1, 3), "recipient address can't be sent");
     public static readonly SmtpReply ContentUnreadable = Make(451, new(4, 3, 0), "message content can't be read");
+    public static readonly SmtpReply CannotMove = Make(451, new(4, 5, 0), "the other node takes no moved messages, or what is known of this one can't be sent");
     public static readonly SmtpReply CertificateUntrusted = Make(451, new(4, 7, 5), "certificate not signed by a trusted CA");
     public static readonly SmtpReply CertificateNameMismatch = Make(451, new(4, 7, 5), "certificate name mismatch");
 

@@ -12,6 +12,7 @@ public sealed partial class SmtpClientSession
     private const int PipelineWindow = 8 * 1024;
     /// <summary>A content up to here goes with its commands in one write, by BDAT.</summary>
     private const int SmallContent = OutputSize - PipelineWindow - 4096;
+    private const int MoveReply = -2, MailReply = -1;
 
     /// <summary>Sends one message. RSET goes first only when the last transaction was left incomplete.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -38,6 +39,7 @@ public sealed partial class SmtpClientSession
     private SmtpReply? Impossible(SmtpTransaction transaction) =>
         MaxSize > 0 && transaction.Content.Length > MaxSize ? InternalReplies.TooLargeForPeer
         : transaction.SmtpUtf8 && (Capabilities & SmtpCapabilities.SmtpUtf8) == 0 ? InternalReplies.NeedsSmtpUtf8
+        : transaction.Move is { } move && ((Capabilities & SmtpCapabilities.Xecmmove) == 0 || move.AsSpan().ContainsAnyInRange('\0', '\x1F')) ? InternalReplies.CannotMove
         : IsUnsendable(transaction.Sender.Value) || IsUnsendable(transaction.EnvelopeId) ? InternalReplies.BadSender
         : null;
 
@@ -73,8 +75,10 @@ public sealed partial class SmtpClientSession
         var chunks = _options.UseChunking && (Capabilities & SmtpCapabilities.Chunking) != 0;
         var content = transaction.Content;
         var window = pipelines ? PipelineWindow : 0;
+        if (transaction.Move is { } move)
+            AppendMove(move);
         AppendMail(transaction);
-        var envelope = new Envelope(outcomes);
+        var envelope = new Envelope(outcomes) { Next = transaction.Move is null ? MailReply : MoveReply };
         if (_outputLength > window && !await SettleEnvelopeAsync(envelope, 0, SmtpStage.DuringMail))
             return;
         for (var i = 0; i < outcomes.Length; i++)
@@ -112,8 +116,8 @@ public sealed partial class SmtpClientSession
         public SmtpOutcome[] Outcomes => outcomes;
         /// <summary>Recipients before this one were sent, but for those whose outcome says <see cref="NotSent"/>.</summary>
         public int Sent { get; set; }
-        /// <summary>-1: the reply to MAIL comes next; else the recipient whose reply comes next.</summary>
-        public int Next { get; set; } = -1;
+        /// <summary>-2: the reply to XECMMOVE comes next; -1: that to MAIL; else that of the recipient with this index.</summary>
+        public int Next { get; set; }
         public bool MailAccepted { get; set; }
         public bool MailRefused { get; set; }
         public int Accepted { get; set; }
@@ -129,6 +133,7 @@ public sealed partial class SmtpClientSession
             return Lost(outcomes);
         for (; envelope.Next < until; envelope.Next++)
         {
+            // A refused XECMMOVE refuses the message, and so does the MAIL behind it.
             var isMail = envelope.Next < 0;
             if (!isMail && outcomes[envelope.Next].Reply?.Module == NotSent)
                 continue;
@@ -144,7 +149,7 @@ public sealed partial class SmtpClientSession
 
             if (code < 300)
             {
-                envelope.MailAccepted |= isMail;
+                envelope.MailAccepted |= envelope.Next == MailReply;
                 if (!isMail && outcomes[envelope.Next].Reply is null)
                     envelope.Accepted++;
                 continue;
@@ -167,6 +172,13 @@ public sealed partial class SmtpClientSession
     {
         Settle(outcomes, _failure);
         return false;
+    }
+
+    private void AppendMove(string move)
+    {
+        Append("XECMMOVE "u8);
+        Append(move);
+        Append("\r\n"u8);
     }
 
     private void AppendMail(SmtpTransaction transaction)

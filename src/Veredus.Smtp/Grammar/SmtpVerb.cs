@@ -5,7 +5,7 @@ namespace Veredus.Smtp;
 
 internal enum SmtpVerb : byte
 {
-    Unknown, Helo, Ehlo, Lhlo, Mail, Rcpt, Data, Bdat, Rset, Noop, Quit, Vrfy, Expn, Help, StartTls, Auth, Xclient,
+    Unknown, Helo, Ehlo, Lhlo, Mail, Rcpt, Data, Bdat, Rset, Noop, Quit, Vrfy, Expn, Help, StartTls, Auth, Xclient, Xecmmove,
 }
 
 internal static class SmtpVerbs
@@ -21,6 +21,7 @@ internal static class SmtpVerbs
         {
             return Ascii.EqualsIgnoreCase(word, "STARTTLS"u8) ? SmtpVerb.StartTls
                 : Ascii.EqualsIgnoreCase(word, "XCLIENT"u8) ? SmtpVerb.Xclient
+                : Ascii.EqualsIgnoreCase(word, "XECMMOVE"u8) ? SmtpVerb.Xecmmove
                 : SmtpVerb.Unknown;
         }
 

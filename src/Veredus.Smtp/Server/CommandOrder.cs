@@ -28,7 +28,8 @@ internal static class CommandOrder
         (SmtpVerb.Data or SmtpVerb.Bdat, SmtpPhase.MailGiven) => anyRcpt ? SmtpReplies.NoValidRecipients : SmtpReplies.RcptFirst,
         (SmtpVerb.Auth, SmtpPhase.Connected) => SmtpReplies.HelloFirst,
         (SmtpVerb.StartTls, SmtpPhase.Connected) => requireEhlo ? SmtpReplies.HelloFirst : null,
-        (SmtpVerb.StartTls or SmtpVerb.Auth or SmtpVerb.Xclient, SmtpPhase.MailGiven or SmtpPhase.RcptGiven or SmtpPhase.Chunking)
+        (SmtpVerb.Xecmmove, SmtpPhase.Connected) => SmtpReplies.HelloFirst,
+        (SmtpVerb.StartTls or SmtpVerb.Auth or SmtpVerb.Xclient or SmtpVerb.Xecmmove, SmtpPhase.MailGiven or SmtpPhase.RcptGiven or SmtpPhase.Chunking)
             => SmtpReplies.BadSequence,
         (SmtpVerb.Vrfy or SmtpVerb.Expn, SmtpPhase.Connected) => requireEhlo ? SmtpReplies.HelloFirst : null,
         _ => null,

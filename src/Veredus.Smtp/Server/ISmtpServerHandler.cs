@@ -43,6 +43,10 @@ public interface ISmtpServerHandler
     /// <summary>XCLIENT of a trusted peer; accepted values are in the session afterwards.</summary>
     ValueTask<SmtpReply?> XclientAsync(SmtpServerSession session, XclientCommand command, CancellationToken cancellationToken);
 
+    /// <summary>XECMMOVE of another node: what is known of the message that MAIL begins next. Only where the options offer it.</summary>
+    /// <param name="text">The argument as it came: JSON.</param>
+    ValueTask<SmtpReply?> MoveAsync(SmtpServerSession session, string text, CancellationToken cancellationToken) => new(SmtpReplies.UnknownCommand);
+
     /// <summary>A 4xx or 5xx reply is about to be sent, the handler's own included; not for order and syntax of commands.
     /// For the reject log: <see cref="SmtpServerSession.State"/> and <see cref="SmtpReply.Module"/> say where and who.</summary>
     void Refused(SmtpServerSession session, SmtpReply reply);

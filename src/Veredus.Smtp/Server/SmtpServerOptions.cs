@@ -18,6 +18,8 @@ public enum SmtpExtensions : ushort
     SmtpUtf8 = 1 << 7,
     /// <summary>For trusted peers only.</summary>
     Xclient = 1 << 8,
+    /// <summary>Messages moved between the nodes of a cluster; on their own connections only.</summary>
+    Xecmmove = 1 << 9,
     Default = Pipelining | EightBitMime | Size | EnhancedStatusCodes | Dsn | StartTls | Chunking | SmtpUtf8,
 }
 
@@ -72,6 +74,8 @@ public sealed record SmtpServerOptions
     public int MaxCommandLine { get; init; } = 512;
     /// <summary>The same for MAIL and RCPT. Default 1024.</summary>
     public int MaxCommandLineWithParameters { get; init; } = 1024;
+    /// <summary>The same for XECMMOVE, whose argument carries all that is known of a message. Default 2 MiB.</summary>
+    public int MaxMoveLine { get; init; } = 2 << 20;
     /// <summary>Unknown and bad commands until 421. Default 20.</summary>
     public int MaxBadCommands { get; init; } = 20;
     /// <summary>Default 3.</summary>

@@ -49,7 +49,9 @@ public sealed partial class SmtpServerSession
                 return new(verb, null, Encoding.ASCII.GetString(argument));
             case SmtpVerb.Xclient when (Options.Extensions & SmtpExtensions.Xclient) != 0:
                 return XclientParser.TryRead(argument, out var xclient) ? new(verb, null, xclient) : new(verb, SmtpReplies.BadParameter);
-            case SmtpVerb.Xclient:
+            case SmtpVerb.Xecmmove when (Options.Extensions & SmtpExtensions.Xecmmove) != 0:
+                return argument.IsEmpty ? new(verb, SmtpReplies.BadParameter) : new(verb, null, Encoding.UTF8.GetString(argument));
+            case SmtpVerb.Xclient or SmtpVerb.Xecmmove:
                 return new(SmtpVerb.Unknown);
             default:
                 return new(verb);
@@ -130,6 +132,9 @@ public sealed partial class SmtpServerSession
                 break;
             case SmtpVerb.Xclient:
                 await XclientAsync((XclientCommand)command.Value!);
+                break;
+            case SmtpVerb.Xecmmove:
+                Reply(await _handler.MoveAsync(this, (string)command.Value!, _aborted) ?? SmtpReplies.Ok);
                 break;
             case SmtpVerb.Rset:
                 AbortTransaction();

@@ -57,6 +57,7 @@ public sealed partial class SmtpServerSession
                 lines.Append(" LOGIN");
         }
 
+        Offer(SmtpExtensions.Xecmmove, "XECMMOVE");
         Offer(SmtpExtensions.Xclient, "XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT");
         WriteLine(lines.Append("\r\n250 ENHANCEDSTATUSCODES").ToString());
 

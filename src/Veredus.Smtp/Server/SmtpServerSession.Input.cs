@@ -38,7 +38,7 @@ public sealed partial class SmtpServerSession
         if (_buffer.Slice(_examined).PositionOf((byte)'\n') is not { } end)
         {
             _examined = _buffer.Length;
-            if (_discarded < 0 && _examined < (limit > 0 ? limit : MaxAuthLine))
+            if (_discarded < 0 && _examined < (limit > 0 ? limit : LongestLine))
                 return LineRead.NeedMore;
             // Too long whatever it is: keep nothing of it.
             _discarded = Math.Max(0, _discarded) + _buffer.Length;
@@ -73,15 +73,20 @@ public sealed partial class SmtpServerSession
         return LineRead.Complete;
     }
 
+    private bool TakesMoves => (Options.Extensions & SmtpExtensions.Xecmmove) != 0;
+
+    private int LongestLine => TakesMoves ? Options.MaxMoveLine : MaxAuthLine;
+
     private int CommandLimit(in ReadOnlySequence<byte> line)
     {
-        Span<byte> verb = stackalloc byte[4];
-        var start = line.Slice(0, Math.Min(4, line.Length));
+        Span<byte> verb = stackalloc byte[9];
+        var start = line.Slice(0, Math.Min(9, line.Length));
         start.CopyTo(verb);
         return SmtpVerbs.Read(verb[..(int)start.Length], out _) switch
         {
             SmtpVerb.Auth => MaxAuthLine,
             SmtpVerb.Mail or SmtpVerb.Rcpt => Options.MaxCommandLineWithParameters,
+            SmtpVerb.Xecmmove when TakesMoves => Options.MaxMoveLine,
             _ => Options.MaxCommandLine,
         };
     }
