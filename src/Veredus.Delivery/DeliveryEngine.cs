@@ -68,29 +68,49 @@ public sealed partial class DeliveryEngine : ISchedulerShell, IAsyncDisposable
         {
             var now = Now();
             var queue = _scheduler.Queue(_scheduler.Binding(envelope.BindingGroup, envelope.Binding), _scheduler.Domain(domain), now);
-            _scheduler.Enqueue(new(message, envelope.BatchId), envelope, queue, now);
+            var queued = new QueuedMessage(message, envelope.BatchId);
+            _scheduler.Enqueue(queued, envelope, queue, now);
+            Relocate(queued, now);
             Arm(now);
         }
     }
 
     /// <summary>Takes a message that an earlier process left: never tried, it is due now; else its schedule goes on (<c>mta.md</c> 4).</summary>
-    public void Recover(StoredMessage message, Envelope envelope)
+    /// <param name="doubtNode">Who may have it as well: it was given it and had not answered when the process ended.</param>
+    /// <param name="doubtSinceMs">Since when, Unix milliseconds.</param>
+    public void Recover(StoredMessage message, Envelope envelope, string? doubtNode = null, long doubtSinceMs = 0)
     {
         var domain = RoutingDomain(envelope);
         lock (_gate)
         {
             var now = Now();
             var queue = _scheduler.Queue(_scheduler.Binding(envelope.BindingGroup, envelope.Binding), _scheduler.Domain(domain), now);
-            var queued = new QueuedMessage(message, envelope.BatchId) { Failures = message.Attempts };
+            var attempt = message.LastAttempt ?? envelope.Transfer?.LastAttempt;
+            var queued = new QueuedMessage(message, envelope.BatchId) { Failures = attempt?.Count ?? 0 };
             var due = now.Ms;
-            if (message.LastAttempt is { } last)
+            if (message.LastAttempt is null && envelope.Transfer?.NextAttempt is { } planned)
+            {
+                queued.LastCode = attempt?.Code ?? 0;
+                due = now.MsOf(planned.ToUnixTimeMilliseconds());
+            }
+            else if (attempt is { } last)
             {
                 queued.LastCode = last.Code;
-                var verdict = RetrySchedule.Next(queue.Policy.Retry, message.Attempts, queued.ReceivedUnixMs, last.Time.ToUnixTimeMilliseconds(), queued.Batch);
+                var verdict = RetrySchedule.Next(queue.Policy.Retry, queued.Failures, queued.ReceivedUnixMs, last.Time.ToUnixTimeMilliseconds(), queued.Batch);
                 // A verdict to give up comes when it is tried again, so that it is logged and bounced as any other.
                 due = verdict.Failure is null ? now.MsOf(verdict.AtUnixMs) : now.Ms;
             }
             _scheduler.Recover(queued, queue, due);
+            if (doubtNode is not null || Moves.MoveRules.MustHold(envelope.Transfer?.Hops ?? 0))
+            {
+                queued.Move = new(queue)
+                {
+                    DoubtNode = doubtNode,
+                    DoubtSince = doubtSinceMs,
+                    HeldUntil = Moves.MoveRules.MustHold(envelope.Transfer?.Hops ?? 0) ? now.UnixMs + Moves.MoveRules.LoopHoldMs : 0,
+                };
+            }
+            Relocate(queued, now);
             Arm(now);
         }
     }
@@ -212,6 +232,7 @@ public sealed partial class DeliveryEngine : ISchedulerShell, IAsyncDisposable
         {
             var now = Now();
             _scheduler.PresenceChanged(_scheduler.Binding(group, binding), now);
+            _placesChanged = true;
             Arm(now);
         }
     }

@@ -16,6 +16,16 @@ public readonly record struct DeliveredEvent(
     public double Seconds => Math.Max(0, (Time - Envelope.Received).TotalSeconds);
 }
 
+/// <summary>Another node of the cluster has taken a message over: mainlog <c>X</c> (<c>mta.md</c> 8.2).</summary>
+/// <param name="Domain">Routing domain.</param>
+/// <param name="Retries">Tries to deliver it before the move.</param>
+/// <param name="Remote">The other node's address.</param>
+public readonly record struct MovedEvent(DateTimeOffset Time, Envelope Envelope, long Size, string Domain, long BytesSent, int Retries, IPAddress? Remote, string Node)
+{
+    /// <summary>Seconds since reception.</summary>
+    public double Seconds => Math.Max(0, (Time - Envelope.Received).TotalSeconds);
+}
+
 /// <summary>An attempt failed: mainlog <c>T</c> or <c>P</c>, bouncelog <c>T</c> or <c>B</c> (<c>mta.md</c> 8.2, 8.3).</summary>
 /// <param name="IsPermanent">The message is given up (<c>P</c>/<c>B</c>); else it is tried again (<c>T</c>).</param>
 /// <param name="BytesSent">0 = there was no connection.</param>
@@ -49,6 +59,9 @@ public enum DeliveryNotice
 
     /// <summary>A trace file cannot be written.</summary>
     Trace,
+
+    /// <summary>A message that another node was given goes on without its answer: it may be delivered twice.</summary>
+    MoveInDoubt,
 }
 
 /// <summary>Hears what becomes of mail. Called from delivery's own threads, must not block or throw; nothing is waited for.</summary>
@@ -56,6 +69,11 @@ public interface IDeliveryObserver
 {
     /// <summary>Comes before the message leaves the spool.</summary>
     void Delivered(in DeliveredEvent delivered);
+
+    /// <summary>Comes before the message leaves the spool.</summary>
+    void Moved(in MovedEvent moved)
+    {
+    }
 
     /// <summary>Permanent: comes before the message leaves the spool. Transient: comes when it is back in its queue.</summary>
     void Failed(in FailedEvent failed);
@@ -83,7 +101,13 @@ public interface IBindingPresence
     /// <summary><see langword="false"/>: its mail waits here; it is never bounced for this reason (<c>duravip.md</c> 3.10).</summary>
     bool IsHere(string group, string binding);
 
-    /// <summary>Raised with group and binding when <see cref="IsHere"/> has another answer.</summary>
+    /// <summary>The node that mail of this binding has to be handed to; <see langword="null"/>: it is here, or nobody is known to have it.</summary>
+    string? Elsewhere(string group, string binding) => null;
+
+    /// <summary>Whether a node is in the cluster now.</summary>
+    bool IsMember(string node) => true;
+
+    /// <summary>Raised with group and binding when <see cref="IsHere"/> or <see cref="Elsewhere"/> has another answer.</summary>
     event Action<string, string>? Changed;
 }
 
@@ -106,4 +130,7 @@ public interface IBindingAssigner
 {
     /// <summary>Group and binding for a message, by the rules as they are now. Must not block.</summary>
     (string Group, string Binding) Assign(Envelope envelope);
+
+    /// <summary>The same for a message whose binding has moved: where no rule speaks, it stays with its binding.</summary>
+    (string Group, string Binding) Reassign(Envelope envelope) => Assign(envelope);
 }

@@ -22,6 +22,10 @@ internal sealed class BindingState(GroupState group, string name)
 {
     public GroupState Group { get; } = group;
     public string Name { get; } = name;
+
+    /// <summary>The virtual binding whose "domains" are other nodes: nothing is delivered from it, it is handed over.</summary>
+    public bool IsMove { get; } = name == DeliveryEngine.MoveBinding;
+
     public Dictionary<DomainState, DeliveryQueue> Queues { get; } = [];
     public Dictionary<string, SharedLimit[]> HostLimits { get; } = new(StringComparer.OrdinalIgnoreCase);
     public long HostLimitsVersion { get; set; } = -1;

@@ -40,7 +40,32 @@ internal sealed class QueuedMessage(StoredMessage stored, MessageId batch) : Hea
     /// <summary>Code of the last reply; 0: none yet.</summary>
     public ushort LastCode { get; set; }
 
+    /// <summary>Set while it waits in the queue of another node, or is to be kept from it.</summary>
+    public MoveState? Move { get; set; }
+
     public long ReceivedUnixMs => Stored.Received.ToUnixTimeMilliseconds();
+}
+
+/// <summary>What a message remembers while it stands in <c>#mmove</c>.</summary>
+internal sealed class MoveState(DeliveryQueue home)
+{
+    /// <summary>The queue of its own binding and domain.</summary>
+    public DeliveryQueue Home { get; set; } = home;
+
+    /// <summary>When it would have been tried next, on the scheduler's clock; at or before now: at once.</summary>
+    public long NextTry { get; set; }
+
+    /// <summary>Times in a row that the other node would not take just this one.</summary>
+    public int Refusals { get; set; }
+
+    /// <summary>Came over too many nodes: not sent before, Unix milliseconds; 0: not held.</summary>
+    public long HeldUntil { get; set; }
+
+    /// <summary>Who was given it and has not answered; <see langword="null"/>: nobody.</summary>
+    public string? DoubtNode { get; set; }
+
+    /// <summary>Since when, Unix milliseconds.</summary>
+    public long DoubtSince { get; set; }
 }
 
 /// <summary>A FIFO whose links are in the messages: no memory of its own, removal anywhere in O(1).</summary>

@@ -47,7 +47,7 @@ internal sealed partial class Scheduler
     }
 
     private bool MayDeliver(DeliveryQueue queue) =>
-        !queue.Policy.Suspended && presence.IsHere(queue.Binding.Group.Name, queue.Binding.Name);
+        !queue.Policy.Suspended && !queue.Binding.IsMove && presence.IsHere(queue.Binding.Group.Name, queue.Binding.Name);
 
     /// <summary>Opens one connection if that is wanted and allowed; else notes when to look again, or joins the line of what is missing.</summary>
     private bool TryOpen(DeliveryQueue queue, Moment now)

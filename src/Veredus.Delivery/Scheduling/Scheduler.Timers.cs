@@ -72,7 +72,8 @@ internal sealed partial class Scheduler
         for (var message = queue.Active.First; message is not null && left > 0;)
         {
             var next = message.Next;
-            if (now.UnixMs >= RetrySchedule.Expiry(queue.Policy.Retry, message.ReceivedUnixMs))
+            var policy = message.Move?.Home.Policy ?? queue.Policy;
+            if (now.UnixMs >= RetrySchedule.Expiry(policy.Retry, message.ReceivedUnixMs) && message.Move?.DoubtNode is null)
             {
                 Settle(message, DeliveryReplies.MaxTime);
                 left--;

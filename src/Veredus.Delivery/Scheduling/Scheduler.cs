@@ -16,6 +16,11 @@ internal interface ISchedulerShell
 
     /// <summary>Carries out an outcome that was decided without a connection; ends with <see cref="Scheduler.Requeue"/> or <see cref="Scheduler.Drop"/>.</summary>
     void Settle(QueuedMessage message, Ending ending);
+
+    /// <summary>A message may be handed over to the node that the queue is named for.</summary>
+    void MoveReady(DeliveryQueue queue)
+    {
+    }
 }
 
 /// <summary>An outcome that was decided without a transaction.</summary>
@@ -160,11 +165,13 @@ internal sealed partial class Scheduler(IPolicySource policies, IBindingPresence
     public void Move(QueuedMessage message, DeliveryQueue target, Moment now)
     {
         var source = message.Queue;
-        if (source == target || message.Place is not (MessagePlace.Active or MessagePlace.Delayed))
+        if (source == target || message.Place is not (MessagePlace.Active or MessagePlace.Delayed) || message.Move?.DoubtNode is not null)
             return;
-        var (wasActive, due) = (message.Place is MessagePlace.Active, message.Due);
+        var due = message.Move is { } state && source.Binding.IsMove ? state.NextTry : message.Place is MessagePlace.Active ? 0 : message.Due;
+        var wasActive = due <= now.Ms;
         Unlist(message);
         Release(message);
+        message.Move = null;
         message.Queue = target;
         if (wasActive)
             Activate(message);
@@ -203,6 +210,8 @@ internal sealed partial class Scheduler(IPolicySource policies, IBindingPresence
             queue.Active.Append(message);
         queue.Binding.Active++;
         Active++;
+        if (queue.Binding.IsMove)
+            shell.MoveReady(queue);
     }
 
     private void Delay(QueuedMessage message, long due)
@@ -237,6 +246,7 @@ internal sealed partial class Scheduler(IPolicySource policies, IBindingPresence
     public void Settle(QueuedMessage message, Ending ending)
     {
         Unlist(message);
+        GoHome(message);
         message.Place = MessagePlace.Settling;
         message.Queue.Unsettled++;
         shell.Settle(message, ending);
