@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Veredus.CommandLine;
@@ -29,26 +30,27 @@ internal sealed class RelayScript(Call call)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(limit);
-        await using var sink = new DemoSink();
-        await using var node = DemoNode.Create(sink.Port);
+        var ledger = new MailLedger();
+        await using var sink = new DemoSink("sink.demo", new(IPAddress.Loopback, 0), deferEvery: 0, ledger);
+        await using var node = LoopbackNode.Create(sink.Port);
         Say($"node in {node.Directory}, SMTP on 127.0.0.1:{node.SmtpPort}, receiver on 127.0.0.1:{sink.Port}");
         var (watch, restart) = (Stopwatch.StartNew(), TimeSpan.Zero);
         await node.StartAsync(deadline.Token);
         Say($"node ready (process {node.ProcessId}); {messages} messages of {BodyBytes / 1024} KiB by {Senders} senders");
         var sending = Stopwatch.StartNew();
-        var run = new SendingRun(node.SmtpPort, messages);
+        var run = new SendingRun(node.SmtpPort, messages, ledger);
         try
         {
             await run.SendUntilAsync(messages / 2, deadline.Token);
             await node.KillAsync();
-            Say($"killed with SIGKILL after {run.Accepted.Count} accepted messages, {sink.Different} of them delivered");
+            Say($"killed with SIGKILL after {run.Accepted.Count} accepted messages, {ledger.Different} of them delivered");
             await run.StopAsync();
             watch.Restart();
             await node.StartAsync(deadline.Token);
             restart = watch.Elapsed;
             Say(string.Create(CultureInfo.InvariantCulture, $"ready again after {restart.TotalSeconds:0.00} s (process {node.ProcessId})"));
             await run.SendUntilAsync(messages, deadline.Token);
-            await ArrivedAsync(sink, run, deadline.Token);
+            await ledger.AllArrivedAsync(deadline.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -58,35 +60,15 @@ internal sealed class RelayScript(Call call)
         {
             await run.StopAsync();
         }
-        return Report(run, sink, restart, sending.Elapsed);
+        return Report(run, ledger, restart, sending.Elapsed);
     }
 
-    private static async Task ArrivedAsync(DemoSink sink, SendingRun run, CancellationToken cancellationToken)
+    private int Report(SendingRun run, MailLedger ledger, TimeSpan restart, TimeSpan elapsed)
     {
-        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        void Look()
-        {
-            if (sink.Different >= run.Accepted.Count && run.Accepted.All(sink.Has))
-                all.TrySetResult();
-        }
-        sink.Received += Look;
-        try
-        {
-            Look();
-            await all.Task.WaitAsync(cancellationToken);
-        }
-        finally
-        {
-            sink.Received -= Look;
-        }
-    }
-
-    private int Report(SendingRun run, DemoSink sink, TimeSpan restart, TimeSpan elapsed)
-    {
-        var delivered = run.Accepted.Count(sink.Has);
+        var delivered = run.Accepted.Count(ledger.HasArrived);
         var lost = run.Accepted.Count - delivered;
         var passed = lost == 0 && run.IsComplete;
-        var result = new RelayResult(run.Messages, run.Accepted.Count, run.Unanswered, delivered, lost, sink.Repeated, 1,
+        var result = new RelayResult(run.Messages, run.Accepted.Count, run.Unanswered, delivered, lost, ledger.Twice().Count, 1,
             Math.Round(restart.TotalSeconds, 2), Math.Round(elapsed.TotalSeconds, 2), Math.Round(delivered / elapsed.TotalSeconds, 1), passed);
         if (call.IsJson)
         {
@@ -94,7 +76,7 @@ internal sealed class RelayScript(Call call)
         }
         else
         {
-            call.Out.Line($"accepted {Human.Count(result.Accepted)}   delivered {Human.Count(delivered)}   lost {lost}   twice {sink.Repeated}   (answer cut off by the kill: {run.Unanswered})");
+            call.Out.Line($"accepted {Human.Count(result.Accepted)}   delivered {Human.Count(delivered)}   lost {lost}   twice {ledger.Twice().Count}   (answer cut off by the kill: {run.Unanswered})");
             call.Out.Line(string.Create(CultureInfo.InvariantCulture, $"{elapsed.TotalSeconds:0.0} s in all, kill and restart included: {result.MessagesPerSecond:0} messages/s"));
             call.Out.Line(passed ? "PASS  every accepted message arrived" : "FAIL", passed ? Tone.Good : Tone.Bad);
         }
@@ -108,7 +90,7 @@ internal sealed class RelayScript(Call call)
     }
 
     /// <summary>Several senders that share one list of numbers.</summary>
-    private sealed class SendingRun(int port, int messages)
+    private sealed class SendingRun(int port, int messages, MailLedger ledger)
     {
         private readonly Lock _gate = new();
         private readonly HashSet<int> _accepted = [];
@@ -163,13 +145,15 @@ internal sealed class RelayScript(Call call)
 
         private async Task SendAsync(int accepted, TaskCompletionSource reached, CancellationToken cancellationToken)
         {
-            await using var sender = new DemoSender(port, BodyBytes);
+            await using var sender = new DemoSender(new(IPAddress.Loopback, port), BodyBytes, "sink.demo");
             while (TryNext(out var number))
             {
                 bool answered;
                 try
                 {
-                    answered = await sender.SendAsync(number, cancellationToken);
+                    var outcome = await sender.SendAsync(number, cancellationToken);
+                    ledger.Sent(number, outcome);
+                    answered = outcome == SendOutcome.Accepted;
                 }
                 catch (OperationCanceledException)
                 {

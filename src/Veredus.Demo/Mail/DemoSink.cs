@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
 namespace Veredus.Demo;
 
-/// <summary>The receiving end of the demo: takes all mail on a loopback port, keeps nothing but which messages came, and how often.</summary>
+/// <summary>A receiving end of the demo: takes all mail, keeps nothing of it, and tells the ledger which message came.</summary>
 internal sealed class DemoSink : IAsyncDisposable
 {
     /// <summary>Header that carries the number of a demo message.</summary>
@@ -15,16 +16,24 @@ internal sealed class DemoSink : IAsyncDisposable
     private const int MaxLine = 64 * 1024;
 
     private readonly Socket _listening = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+    private readonly string _name;
+    private readonly int _deferEvery;
+    private readonly MailLedger _ledger;
     private readonly CancellationTokenSource _stopping = new();
-    private readonly ConcurrentDictionary<int, int> _received = new();
     private readonly ConcurrentDictionary<Task, bool> _sessions = new();
     private readonly SemaphoreSlim _room = new(MaxConnections);
     private readonly Task _accepting;
+    private readonly ConcurrentDictionary<int, bool> _deferred = new();
     private long _messages;
 
-    public DemoSink()
+    /// <param name="name">What it greets with.</param>
+    /// <param name="at">Where it listens; port 0: any free one.</param>
+    /// <param name="deferEvery">Each n-th message gets 451 at its first try; 0: none.</param>
+    public DemoSink(string name, IPEndPoint at, int deferEvery, MailLedger ledger)
     {
-        _listening.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        (_name, _deferEvery, _ledger) = (name, deferEvery, ledger);
+        _listening.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        _listening.Bind(at);
         _listening.Listen(128);
         Port = ((IPEndPoint)_listening.LocalEndPoint!).Port;
         _accepting = AcceptAsync();
@@ -34,17 +43,6 @@ internal sealed class DemoSink : IAsyncDisposable
 
     /// <summary>Messages taken, repeated ones too.</summary>
     public long Messages => Interlocked.Read(ref _messages);
-
-    /// <summary>Different messages taken.</summary>
-    public int Different => _received.Count;
-
-    /// <summary>Messages that came more than once.</summary>
-    public int Repeated => _received.Values.Count(times => times > 1);
-
-    public bool Has(int number) => _received.ContainsKey(number);
-
-    /// <summary>Raised after each message, on the session's task.</summary>
-    public event Action? Received;
 
     public async ValueTask DisposeAsync()
     {
@@ -80,19 +78,27 @@ internal sealed class DemoSink : IAsyncDisposable
         {
             await using var stream = new NetworkStream(socket, ownsSocket: true);
             using var reader = new StreamReader(stream, Encoding.Latin1, false, 16 * 1024);
-            await SayAsync(stream, "220 sink.demo ESMTP");
+            await SayAsync(stream, $"220 {_name} ESMTP");
             while (await reader.ReadLineAsync(_stopping.Token) is { Length: <= MaxLine } line)
             {
                 switch (line.Split(' ', 2)[0].ToUpperInvariant())
                 {
                     case "EHLO":
-                        await SayAsync(stream, "250-sink.demo\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE 10485760\r\n250 ENHANCEDSTATUSCODES");
+                        await SayAsync(stream, $"250-{_name}\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE 10485760\r\n250 ENHANCEDSTATUSCODES");
                         break;
                     case "DATA":
                         await SayAsync(stream, "354 go on");
-                        if (!await TakeAsync(reader))
-                            return;
-                        await SayAsync(stream, "250 2.0.0 taken");
+                        switch (await TakeAsync(reader))
+                        {
+                            case null:
+                                return;
+                            case true:
+                                await SayAsync(stream, "250 2.0.0 taken");
+                                break;
+                            default:
+                                await SayAsync(stream, "451 4.7.1 try later");
+                                break;
+                        }
                         break;
                     case "QUIT":
                         await SayAsync(stream, "221 2.0.0 bye");
@@ -113,23 +119,26 @@ internal sealed class DemoSink : IAsyncDisposable
         }
     }
 
-    private async Task<bool> TakeAsync(StreamReader reader)
+    /// <summary>Reads the data: <see langword="true"/> it is taken, <see langword="false"/> it shall come again, <see langword="null"/> it broke off.</summary>
+    private async Task<bool?> TakeAsync(StreamReader reader)
     {
         var number = -1;
         while (await reader.ReadLineAsync(_stopping.Token) is { Length: <= MaxLine } line)
         {
             if (line == ".")
             {
+                if (_deferEvery > 0 && number >= 0 && number / 2 % _deferEvery == 0 && _deferred.TryAdd(number, true))
+                    return false;
                 Interlocked.Increment(ref _messages);
                 if (number >= 0)
-                    _received.AddOrUpdate(number, 1, (_, times) => times + 1);
-                Received?.Invoke();
+                    _ledger.Take(number);
                 return true;
             }
-            if (number < 0 && line.StartsWith(NumberHeader, StringComparison.OrdinalIgnoreCase) && int.TryParse(line.AsSpan(NumberHeader.Length), out var found))
+            if (number < 0 && line.StartsWith(NumberHeader, StringComparison.OrdinalIgnoreCase)
+                && int.TryParse(line.AsSpan(NumberHeader.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var found))
                 number = found;
         }
-        return false;
+        return null;
     }
 
     private async Task SayAsync(NetworkStream stream, string line) => await stream.WriteAsync(Encoding.Latin1.GetBytes(line + "\r\n"), _stopping.Token);
