@@ -37,6 +37,30 @@ public sealed class ClusterAuthority : IDisposable
     public ClusterIdentity Issue(string nodeName, TimeProvider time)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var certificate = Sign(nodeName, new PublicKey(key), time);
+        using var withKey = certificate.CopyWithPrivateKey(key);
+        return ClusterIdentity.FromPem($"{certificate.ExportCertificatePem()}\n{Key(withKey)}", CertificatePem);
+    }
+
+    /// <summary>A certificate for a member that has made its key itself.</summary>
+    /// <param name="publicKey">SubjectPublicKeyInfo of an ECDSA key on P-256.</param>
+    /// <returns>The certificate, PEM.</returns>
+    /// <exception cref="CryptographicException">It is no such key.</exception>
+    public string IssuePem(string nodeName, ReadOnlySpan<byte> publicKey, TimeProvider time)
+    {
+        using var key = ECDsa.Create();
+        key.ImportSubjectPublicKeyInfo(publicKey, out _);
+        if (key.KeySize != 256)
+            throw new CryptographicException($"A key of {key.KeySize} bits; members have ECDSA keys on P-256.");
+        using var certificate = Sign(nodeName, new PublicKey(key), time);
+        return certificate.ExportCertificatePem();
+    }
+
+    /// <summary>The authority's certificate, without its key.</summary>
+    public string CertificatePem => _withKey.ExportCertificatePem();
+
+    private X509Certificate2 Sign(string nodeName, PublicKey key, TimeProvider time)
+    {
         var request = new CertificateRequest(Name(nodeName), key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, true));
@@ -45,9 +69,7 @@ public sealed class ClusterAuthority : IDisposable
         alternative.AddDnsName(nodeName);
         request.CertificateExtensions.Add(alternative.Build());
         var now = time.GetUtcNow();
-        using var certificate = request.Create(_withKey, now - s_clockSlack, now + s_memberLife, RandomNumberGenerator.GetBytes(16));
-        using var withKey = certificate.CopyWithPrivateKey(key);
-        return ClusterIdentity.FromPem($"{certificate.ExportCertificatePem()}\n{Key(withKey)}", _withKey.ExportCertificatePem());
+        return request.Create(_withKey, now - s_clockSlack, now + s_memberLife, RandomNumberGenerator.GetBytes(16));
     }
 
     public void Dispose() => _withKey.Dispose();

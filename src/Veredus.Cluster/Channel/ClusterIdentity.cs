@@ -40,6 +40,16 @@ public sealed class ClusterIdentity : IDisposable
         RemoteCertificateValidationCallback = (_, certificate, _, _) => IsMember(certificate),
     };
 
+    /// <summary>SHA-256 of the own certificate: what a join token names.</summary>
+    public byte[] CertificateHash() => _own.GetCertHash(System.Security.Cryptography.HashAlgorithmName.SHA256);
+
+    /// <summary>For machines that are no members yet: they know this certificate from their token, and show none.</summary>
+    internal SslServerAuthenticationOptions JoinOptions() => new()
+    {
+        ServerCertificateContext = SslStreamCertificateContext.Create(_own, null, offline: true),
+        EnabledSslProtocols = SslProtocols.Tls13,
+    };
+
     /// <param name="nodeName">Whom the other end must prove to be.</param>
     internal SslClientAuthenticationOptions ClientOptions(string nodeName) => new()
     {

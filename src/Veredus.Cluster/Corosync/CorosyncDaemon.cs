@@ -42,6 +42,13 @@ public sealed class CorosyncDaemon : IAsyncDisposable
             await stream.WriteAsync(key, cancellationToken);
         await File.WriteAllTextAsync(file, (configuration with { KeyFile = keyFile, StateDirectory = state }).Render(), cancellationToken);
 
+        return await StartAsync(prefix, file, cancellationToken);
+    }
+
+    /// <summary>Starts corosync with a configuration that is there, e.g. from <c>veredus setup node</c>; returns when it serves.</summary>
+    /// <exception cref="IOException">corosync ended; its last lines are in the message.</exception>
+    public static async Task<CorosyncDaemon> StartAsync(IReadOnlyList<string> prefix, string file, CancellationToken cancellationToken)
+    {
         string[] command = [.. prefix, "sh", "-c", "mount -t tmpfs -o mode=755,size=4m tmpfs /run && exec corosync -f -c \"$1\"", "corosync", file];
         var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardError = true };
         var daemon = new CorosyncDaemon(Process.Start(start) ?? throw new IOException($"{command[0]} could not be started."));

@@ -62,7 +62,7 @@ public static partial class Options
     private const ScopeKinds Msgc = MsgcServer | MsgcClient;
 
     public static readonly Option<ValueDictionary> BusPeers = Bus.Dictionary("peers", MsgcServer, "Members of the bus: [ name = \"address\" ... ], names in lower case.");
-    public static readonly Option<int> BusPort = Bus.Int("port", Msgc, 4809, "Port of the bus.", min: 1, max: 65535, status: InCluster);
+    public static readonly Option<int> BusPort = Bus.Int("port", Msgc, 4809, "Port of the bus.", min: 1, max: 65535);
     public static readonly Option<BusProfile> BusTiming = Bus.Word("timing", MsgcServer, "How soon a lost node is noticed: default (2.3 s), or fast (0.3 s) on a quiet network of its own. Unset heartbeat, lease and suspicion times follow.", Active,
         ("default", BusProfile.Default), ("fast", BusProfile.Fast));
     public static readonly Option<TimeSpan> BusConnectTimeout = Bus.Seconds("connect_timeout", Msgc, 60, "Connecting to another node.", 1, InCluster);

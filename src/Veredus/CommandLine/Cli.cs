@@ -129,6 +129,10 @@ internal sealed class Call
             throw new CliException(ExitCodes.NotConfirmed, "Not confirmed; nothing was changed.");
     }
 
+    /// <summary>The same, where Ctrl-C at the question ends the command.</summary>
+    public Task ConfirmAsync(string question, bool yes, CancellationToken cancellationToken) =>
+        Task.Run(() => Confirm(question, yes), CancellationToken.None).WaitAsync(cancellationToken);
+
     /// <summary>Asks for the number that the plan states (tier 3).</summary>
     public void ConfirmNumber(string deed, string expected, bool yes, string? expect)
     {

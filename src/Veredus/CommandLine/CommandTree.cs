@@ -38,6 +38,7 @@ internal static class CommandTree
             ConfigServerCommands.BuildServer(host),
             ConsoleCommand.Build(host),
             NodeCommand.Build(host),
+            SetupCommand.Build(host),
             DemoCommand.Build(host),
             UserCommand.Build(host),
             LinksCommand.Build(host),

@@ -15,11 +15,17 @@ internal static class ClusterCommand
     private static readonly Option<string?> File = new("-c", "--config") { Description = "Main configuration file", HelpName = "FILE" };
     private static readonly Option<string?> Write = new("--write") { Description = "Write corosync.conf into this directory, and the key beside it if there is none", HelpName = "DIR" };
 
-    public static Command Build(CliHost host) => new("cluster", "The bus between the nodes")
+    public static Command Build(CliHost host)
     {
+        var command = new Command("cluster", "The bus between the nodes") { BuildRender(host) };
+        foreach (var peers in MembersCommand.BuildPeers(host))
+            command.Subcommands.Add(peers);
+        return command;
+    }
+
+    private static Command BuildRender(CliHost host) =>
         CommandTree.Leaf(host, "render", "Makes corosync.conf from msgc_server { peers }",
-            ["veredus cluster render", $"veredus cluster render --write {ClusterFiles.DefaultDirectory}"], RenderAsync, File, Write),
-    };
+            ["veredus cluster render", $"veredus cluster render --write {ClusterFiles.DefaultDirectory}"], RenderAsync, File, Write);
 
     private static Task<int> RenderAsync(Call call, CancellationToken cancellationToken)
     {

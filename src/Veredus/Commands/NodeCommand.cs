@@ -22,6 +22,9 @@ internal static class NodeCommand
         {
             CommandTree.Leaf(host, "run", "Runs a node in the foreground; systemd's unit does this",
                 ["veredus node run", "veredus node run -c /etc/veredus/veredus.conf -n queue"], RunAsync, File, Foreground, Skip, TakeOver),
+            SetupCommand.BuildJoin(host),
+            MembersCommand.BuildLeave(host),
+            MembersCommand.BuildToken(host),
         };
     }
 

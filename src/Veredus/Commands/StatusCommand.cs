@@ -53,7 +53,7 @@ internal static class StatusCommand
         }
     }
 
-    private static async Task<int> RunAsync(Call call, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(Call call, CancellationToken cancellationToken)
     {
         var snapshot = await AskAsync(call, cancellationToken);
         var problems = snapshot.Problems(call.Now);

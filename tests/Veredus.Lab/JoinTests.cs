@@ -1,0 +1,159 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Veredus.Cluster;
+using Veredus.Network;
+
+namespace Veredus.Lab;
+
+/// <summary>From two empty hosts to a cluster that shares addresses, with nothing but the commands of the manual.</summary>
+public sealed class JoinTests : IAsyncLifetime, IAsyncDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+    private static readonly IPAddress[] Vips = [IPAddress.Parse("198.18.7.101"), IPAddress.Parse("198.18.7.102")];
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("veredus-join-").FullName;
+    private readonly List<NetworkNamespace> _hosts = [];
+    private readonly List<IAsyncDisposable> _daemons = [];
+    private readonly List<Process> _processes = [];
+
+    public async Task InitializeAsync()
+    {
+        if (NetworkNamespace.WhyNot() is not null)
+            return;
+        var id = $"vj{Environment.ProcessId}";
+        var segment = await NetworkNamespace.CreateAsync($"{id}-sw", CancellationToken.None);
+        _hosts.Add(segment);
+        await segment.RunIpAsync("link add br0 type bridge", CancellationToken.None);
+        await segment.RunIpAsync("link set br0 up", CancellationToken.None);
+        for (var i = 1; i <= 3; i++)
+        {
+            var host = await NetworkNamespace.CreateAsync($"{id}-{i}", CancellationToken.None);
+            _hosts.Add(host);
+            await host.ConnectAsync("eth0", segment, $"port{i}", CancellationToken.None);
+            await segment.RunIpAsync($"link set port{i} master br0", CancellationToken.None);
+            await host.RunIpAsync($"addr add 198.18.7.{i}/24 dev eth0", CancellationToken.None);
+        }
+    }
+
+    [LabFact]
+    public async Task Two_hosts_become_a_cluster_by_setup_and_a_token_and_share_the_addresses()
+    {
+        await WriteMainFileAsync(1);
+        await WriteMainFileAsync(2);
+        var founded = await ToolAsync(1, "setup", "node", "--directory", Etc(1), "--cluster", "mail", "--name", "mta1", "--yes");
+        Assert.True(founded.ExitCode == 0, founded.Said);
+
+        using var offer = Start(1, "node", "token", "create", "-c", Main(1), "--port", "0");
+        var token = await offer.StandardOutput.ReadLineAsync().WaitAsync(Limit);
+        var joined = await ToolAsync(2, "node", "join", token!, "--directory", Etc(2), "--name", "mta2", "--yes");
+        Assert.True(joined.ExitCode == 0, joined.Said);
+        Assert.Equal("mta2 (198.18.7.2) joined", await offer.StandardOutput.ReadLineAsync().WaitAsync(Limit));
+        await offer.WaitForExitAsync().WaitAsync(Limit);
+        Assert.Equal(0, offer.ExitCode);
+        Assert.Equal(1, (await ToolAsync(3, "node", "join", token!, "--directory", Etc(3), "--name", "mta3", "--yes")).ExitCode);
+        Assert.False(Directory.Exists(Etc(3)));
+        Assert.Equal(await File.ReadAllBytesAsync(Path.Combine(Etc(1), "cluster", "bus.key")), await File.ReadAllBytesAsync(Path.Combine(Etc(2), "cluster", "bus.key")));
+
+        for (var i = 1; i <= 2; i++)
+            _daemons.Add(await CorosyncDaemon.StartAsync(_hosts[i].ExecPrefix, Path.Combine(Etc(i), "cluster", "corosync.conf"), CancellationToken.None).WaitAsync(Limit));
+        await Task.WhenAll(StartNodeAsync(1), StartNodeAsync(2));
+        await using var prober = new Prober(_hosts[3], Vips);
+        var seen = new Dictionary<IPAddress, string>();
+        await prober.UntilAllAsync(Vips, sighting =>
+        {
+            seen[sighting.Vip] = sighting.Node;
+            return sighting.Node.Length > 0 && seen.Values.Distinct().Count() == 2;
+        }, Limit, () => "two nodes that joined do not share two addresses");
+        var members = await ToolAsync(2, "--socket", Path.Combine(Etc(2), "control.sock"), "console", "cluster", "membership");
+        Assert.Contains("Node Name: mta1", members.Said, StringComparison.Ordinal);
+    }
+
+    private string Etc(int i) => Path.Combine(_directory, string.Create(CultureInfo.InvariantCulture, $"host{i}"));
+
+    private string Main(int i) => Path.Combine(Etc(i), "veredus.conf");
+
+    private async Task WriteMainFileAsync(int i)
+    {
+        Directory.CreateDirectory(Path.Combine(Etc(i), "spool"));
+        await File.WriteAllTextAsync(Main(i), $$"""
+            hostname = "mta{{i}}.lab"
+            spoolbase = "{{Etc(i)}}/spool"
+            pidfile = "{{Etc(i)}}/veredus.pid"
+            ec_logger {
+              mainlog = "{{Etc(i)}}/mainlog.ec"
+              rejectlog = "{{Etc(i)}}/rejectlog.ec"
+              paniclog = "{{Etc(i)}}/paniclog.ec"
+              acctlog = "{{Etc(i)}}/acctlog.ec"
+            }
+            bounce_logger { bouncelog = "{{Etc(i)}}/bouncelog.ec" }
+            esmtp_listener {
+              {{string.Concat(Vips.Select(vip => $"listen \"{vip}:25\" {{ enable_duravip = true }} "))}}
+            }
+            control_listener { listen "{{Etc(i)}}/control.sock" { } }
+
+            """);
+    }
+
+    private Process Start(int i, params string[] words)
+    {
+        string[] command = [.. _hosts[i].ExecPrefix, Path.Combine(AppContext.BaseDirectory, "veredus"), .. words];
+        var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        _processes.Add(process);
+        return process;
+    }
+
+    private async Task<(int ExitCode, string Said)> ToolAsync(int i, params string[] words)
+    {
+        var process = Start(i, words);
+        var error = process.StandardError.ReadToEndAsync();
+        var said = await process.StandardOutput.ReadToEndAsync().WaitAsync(Limit) + await error.WaitAsync(Limit);
+        await process.WaitForExitAsync().WaitAsync(Limit);
+        return (process.ExitCode, said);
+    }
+
+    private async Task StartNodeAsync(int i)
+    {
+        var notify = Path.Combine(Etc(i), "notify.sock");
+        using var ready = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        ready.Bind(new UnixDomainSocketEndPoint(notify));
+        string[] command = [.. _hosts[i].ExecPrefix, Path.Combine(AppContext.BaseDirectory, "veredus"), "node", "run", "-d", "-c", Main(i)];
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardError = true };
+        start.Environment["NOTIFY_SOCKET"] = notify;
+        var process = Process.Start(start)!;
+        process.ErrorDataReceived += static (_, _) => { };
+        process.BeginErrorReadLine();
+        _processes.Add(process);
+        var buffer = new byte[4096];
+        using var limit = new CancellationTokenSource(Limit);
+        while (!Encoding.UTF8.GetString(buffer, 0, await ready.ReceiveAsync(buffer, limit.Token)).Contains("READY=1", StringComparison.Ordinal))
+        {
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in _processes)
+        {
+            try
+            {
+                process.Kill();
+                await process.WaitForExitAsync();
+            }
+            catch (InvalidOperationException)
+            {
+                // Disposed by its test.
+            }
+            process.Dispose();
+        }
+        foreach (var daemon in _daemons)
+            await daemon.DisposeAsync();
+        foreach (var host in _hosts)
+            await host.DisposeAsync();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
+}
