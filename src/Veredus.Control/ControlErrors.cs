@@ -11,6 +11,9 @@ public static class ControlErrors
     public const int InvalidValue = 422;
     public const int Internal = 500;
 
+    /// <summary>Some nodes have not answered; the body has the answers of the others.</summary>
+    public const int Incomplete = 504;
+
     /// <summary>What a user without the right reads; scripts look for it.</summary>
     public const string NotAuthorizedText = "Not Authorized for this command";
 }

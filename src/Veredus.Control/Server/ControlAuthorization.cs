@@ -29,9 +29,12 @@ public sealed class ControlAuthorization
     public IReadOnlyList<string> RolesOf(string user) => [.. _rolesOfUser.GetValueOrDefault(user) ?? [], user];
 
     /// <summary>The role that allows the command; <see langword="null"/> when none does.</summary>
-    public string? Match(string user, string command)
+    public string? Match(string user, string command) => Match(RolesOf(user), command);
+
+    /// <summary>The first of these roles that allows the command; <see langword="null"/> when none does.</summary>
+    public string? Match(IEnumerable<string> roles, string command)
     {
-        foreach (var role in RolesOf(user))
+        foreach (var role in roles)
         {
             foreach (var pattern in _roles.GetValueOrDefault(role) ?? [])
             {

@@ -23,6 +23,9 @@ public sealed class ControlCommandTable
         }
     }
 
+    /// <summary>Has an answer for a line that is no command here; <see langword="null"/> for the usual one, which names the nearest.</summary>
+    public Func<string, string?>? Unknown { get; init; }
+
     public IEnumerable<ControlCommand> Commands => _commands.Values.OrderBy(command => command.Name, StringComparer.Ordinal);
 
     /// <summary>Finds the command that the words begin with.</summary>

@@ -13,7 +13,7 @@ internal sealed class ControlConnection : IAsyncDisposable
     private const int FlushBytes = 16 * 1024;
 
     private readonly ControlListenerOptions _options;
-    private readonly ControlCommandTable _commands;
+    private readonly ControlRunner _runner;
     private readonly IMailLog _log;
     private readonly TimeProvider _time;
     private readonly ControlSession _session;
@@ -24,9 +24,9 @@ internal sealed class ControlConnection : IAsyncDisposable
     private bool _isTls;
     private bool _isOver;
 
-    public ControlConnection(Socket socket, ControlListenerOptions options, ControlCommandTable commands, IMailLog log, TimeProvider time)
+    public ControlConnection(Socket socket, ControlListenerOptions options, ControlRunner runner, IMailLog log, TimeProvider time)
     {
-        (_options, _commands, _log, _time) = (options, commands, log, time);
+        (_options, _runner, _log, _time) = (options, runner, log, time);
         _unixUser = socket.AddressFamily is AddressFamily.Unix ? PeerUser.Name(socket) ?? "" : null;
         _session = new() { Endpoint = options.Name, Peer = socket.RemoteEndPoint as IPEndPoint, IsAuthorized = options.Authorization is not null };
         _stream = new NetworkStream(socket, ownsSocket: true);
@@ -103,76 +103,8 @@ internal sealed class ControlConnection : IAsyncDisposable
                 await AnswerAsync(ControlAnswer.Ok("bye"), stopping);
                 return;
         }
-        await AnswerAsync(await RunCommandAsync(line, words, stopping), stopping);
-    }
-
-    private async ValueTask<ControlAnswer> RunCommandAsync(string line, IReadOnlyList<CommandWord> words, CancellationToken stopping)
-    {
-        if (_session.User.Length == 0)
-            return ControlAnswer.Error(ControlErrors.AuthenticationNeeded, "authentication needed");
-        var json = words[0].Text.Equals("json", StringComparison.OrdinalIgnoreCase) ? 1 : 0;
-        if (words.Count == json)
-            return ControlAnswer.Error(ControlErrors.Syntax, "json is put in front of a command");
-        var command = _commands.Find(words, json);
-        var name = command is null ? words[json].Text : command.Name;
-        var first = json + (command?.Words.Length ?? 1);
-        var text = first < words.Count ? $"{name} {line[words[first].Start..]}" : name;
-        if (!MayRun(text))
-            return ControlAnswer.Error(ControlErrors.NotAuthorized, ControlErrors.NotAuthorizedText);
-        if (command is null)
-        {
-            var near = _commands.Nearest(name);
-            return ControlAnswer.Error(ControlErrors.Syntax, near.Count > 0
-                ? $"there is no command '{line[words[json].Start..]}'; did you mean: {string.Join(", ", near.Take(6))}?"
-                : $"there is no command '{name}'; 'help' lists all");
-        }
-        if (json == 1 && !command.HasJson)
-            return ControlAnswer.Error(ControlErrors.Syntax, $"'{command.Name}' has no JSON form");
-        var call = new ControlCall(_session, command, line[words[json].Start..], [.. words.Skip(first).Select(word => word.Text)],
-            RestFrom(0), json == 1)
-        { RestFrom = RestFrom };
-        return await GuardAsync(call, stopping);
-
-        string RestFrom(int index) => first + index < words.Count ? line[words[first + index].Start..] : "";
-    }
-
-    private async ValueTask<ControlAnswer> GuardAsync(ControlCall call, CancellationToken stopping)
-    {
-        try
-        {
-            return await call.Command.Handler(call, stopping);
-        }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-        {
-            throw;
-        }
-#pragma warning disable CA1031 // The fence between one command and the node.
-        catch (Exception exception)
-#pragma warning restore CA1031
-        {
-            _log.Panic(PanicLevel.Error, PanicSubsystems.Error, "control", $"the command '{call.Command.Name}' failed: {exception}");
-            return ControlAnswer.Error(ControlErrors.Internal, $"the command failed: {OneLine(exception.Message)} (details in the paniclog)");
-        }
-    }
-
-    private bool MayRun(string text)
-    {
-        _session.Role = "";
-        if (_options.Authorization is not { } authorization)
-            return true;
-        var role = authorization.Match(_session.User, text);
-        _session.Role = role ?? "";
-        _log.Write(new AuthorizationRecord
-        {
-            Time = _time.GetUtcNow().ToUnixTimeSeconds(),
-            Endpoint = _options.Name,
-            Peer = _session.Peer,
-            User = _session.User,
-            Result = role is null ? AccountResult.Refused : AccountResult.Allowed,
-            Command = text,
-            Role = role,
-        });
-        return role is not null;
+        await AnswerAsync(_session.User.Length == 0 ? ControlAnswer.Error(ControlErrors.AuthenticationNeeded, "authentication needed")
+            : await _runner.RunAsync(_session, _options.Authorization, line, words, stopping), stopping);
     }
 
     private async Task StartTlsAsync(CancellationToken stopping)

@@ -10,7 +10,7 @@ public sealed class ControlServer : IAsyncDisposable
     public const int MaxSessions = 100;
 
     private readonly Socket _listening;
-    private readonly ControlCommandTable _commands;
+    private readonly ControlRunner _runner;
     private readonly IMailLog _log;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stopping = new();
@@ -26,7 +26,7 @@ public sealed class ControlServer : IAsyncDisposable
     /// <param name="time">Time stamps and the idle limit.</param>
     public ControlServer(Socket listening, ControlListenerOptions options, ControlCommandTable commands, IMailLog log, TimeProvider time)
     {
-        (_listening, Options, _commands, _log, _time) = (listening, options, commands, log, time);
+        (_listening, Options, _runner, _log, _time) = (listening, options, new(commands, log, time), log, time);
         _accepting = AcceptAsync();
     }
 
@@ -109,7 +109,7 @@ public sealed class ControlServer : IAsyncDisposable
         {
             var options = Options;
             options = options.ForClient?.Invoke((socket.RemoteEndPoint as System.Net.IPEndPoint)?.Address) ?? options;
-            connection = new ControlConnection(socket, options, _commands, _log, _time);
+            connection = new ControlConnection(socket, options, _runner, _log, _time);
         }
         catch (Exception exception) when (exception is SocketException or IOException)
         {

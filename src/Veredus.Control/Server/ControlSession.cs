@@ -22,6 +22,14 @@ public sealed class ControlSession : IAsyncDisposable
     /// <summary>Whether commands of this session are checked against roles.</summary>
     public bool IsAuthorized { get; internal set; }
 
+    /// <summary>The command came from another member of the cluster; its user and roles are those of the console there.</summary>
+    public IReadOnlyList<string>? DelegatedRoles { get; private init; }
+
+    /// <summary>A session for one command that another member delegates.</summary>
+    /// <param name="origin">Name of the member where the command was given.</param>
+    public static ControlSession Delegated(string origin, string user, IReadOnlyList<string> roles, bool isAuthorized) =>
+        new() { Endpoint = $"cluster:{origin}", User = user, DelegatedRoles = roles, IsAuthorized = isAuthorized };
+
     /// <summary>What a group of commands keeps for this session; disposed with it (an open transaction rolls back).</summary>
     public T State<T>(Func<T> create) where T : class
     {

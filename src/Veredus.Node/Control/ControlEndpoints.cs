@@ -25,6 +25,9 @@ public sealed class ControlEndpoints(string version, IEnumerable<ControlCommand>
     public IReadOnlyDictionary<string, System.Net.EndPoint> Endpoints =>
         _listeners.ToDictionary(pair => pair.Key, pair => pair.Value.Socket.LocalEndPoint!, StringComparer.Ordinal);
 
+    /// <summary>Carries out commands that do not come from a console here.</summary>
+    internal ControlRunner Runner => new(_commands, _node.Logs, _node.Time);
+
     /// <summary>The spool's part of the console.</summary>
     internal SpoolConsole? Spool => _spool;
 
@@ -144,9 +147,6 @@ public sealed class ControlEndpoints(string version, IEnumerable<ControlCommand>
 
     private static ControlAuthorization Authorization(ConfigurationSnapshot configuration, ValueDictionary parameters)
     {
-        var roles = configuration.Root.Children.Where(scope => scope.Kind == ScopeKinds.Authorization)
-            .SelectMany(scope => scope.Children).Where(scope => scope.Kind == ScopeKinds.Role)
-            .Select(role => KeyValuePair.Create(role.Instance, (IReadOnlyList<string>)[.. role.Get(Options.RoleAllow).Patterns.Select(pattern => pattern.Text)]));
         IReadOnlyList<KeyValuePair<string, IReadOnlyList<string>>> groups = [];
         if (parameters.Text("uri") is { } uri)
         {
@@ -158,8 +158,14 @@ public sealed class ControlEndpoints(string version, IEnumerable<ControlCommand>
             if (errors.Count > 0)
                 throw new IOException(string.Join('\n', errors));
         }
-        return new(roles, groups);
+        return new(Roles(configuration), groups);
     }
+
+    /// <summary>The roles that a configuration defines, each with what it allows.</summary>
+    internal static IEnumerable<KeyValuePair<string, IReadOnlyList<string>>> Roles(ConfigurationSnapshot configuration) =>
+        configuration.Root.Children.Where(scope => scope.Kind == ScopeKinds.Authorization)
+            .SelectMany(scope => scope.Children).Where(scope => scope.Kind == ScopeKinds.Role)
+            .Select(role => KeyValuePair.Create(role.Instance, (IReadOnlyList<string>)[.. role.Get(Options.RoleAllow).Patterns.Select(pattern => pattern.Text)]));
 
     private static Func<string, TEntry?> Find<TEntry>(Dictionary<string, TEntry> users) where TEntry : class => user => users.GetValueOrDefault(user);
 
