@@ -7,15 +7,15 @@ public static partial class Options
     private static readonly OptionSection Membership = new(13, "Cluster");
 
     public static readonly Option<string> ClusterGroup = Membership.TextOr("cluster_group", Cluster, "ec_cluster", "Bus group for membership, addresses and replication.", Active, nonDynamic: true);
-    public static readonly Option<string> ControlGroup = Membership.TextOr("control_group", Cluster, "ec_console", "Bus group for console commands of managers.", InCluster);
+    public static readonly Option<string> ControlGroup = Membership.TextOr("control_group", Cluster, "ec_console", "Bus group of all nodes and managers: commands, and who is there.", nonDynamic: true);
     public static readonly Option<string?> LogGroup = Membership.Text("log_group", Cluster, "Bus group that gets every line of the panic log.", InCluster);
     public static readonly Option<string> ClusterName = Membership.TextOr("cluster_name", Cluster, "veredus", "Name of the cluster: in the bus' configuration and in what the tools say.");
     public static readonly Option<string> ClusterDirectory = Membership.TextOr("cluster_directory", Cluster, "/etc/veredus/cluster", "Keys and certificates of the cluster, and the bus' configuration.", type: "dir");
     public static readonly Option<string?> Nodename = Membership.Name("nodename", Cluster, "Name of this node; unset = VEREDUS_NODE_NAME, else the short host name.");
     public static readonly Option<string?> Nodeaddr = Membership.HostName("nodeaddr", Cluster, "Address of this node in the cluster network.");
-    public static readonly Option<bool> VerifyPeers = Membership.Bool("verify_peers", Cluster, true, "Only addresses of members may use the ECCluster listener.", InCluster);
+    public static readonly Option<bool> VerifyPeers = Membership.Bool("verify_peers", Cluster, true, "Only addresses of members may use the ECCluster listener.", nonDynamic: true);
     public static readonly Option<bool> EcClusterTls = Membership.Bool("eccluster_tls", Cluster, false, "Mutual TLS between nodes with the cluster's own authority.", InCluster);
-    public static readonly Option<DelegatedAuthorization> DelegatedAuthorizationMode = Membership.Word("delegated_authorization", Cluster, "Whether commands of managers are checked again on the node.", InCluster,
+    public static readonly Option<DelegatedAuthorization> DelegatedAuthorizationMode = Membership.Word("delegated_authorization", Cluster, "Whether commands of managers are checked again on the node.", Active,
         ("", DelegatedAuthorization.Auto), ("trust", DelegatedAuthorization.Trust), ("check", DelegatedAuthorization.Check));
     public static readonly Option<ValueDictionary> PublishedLogs = Membership.Dictionary("logs", Cluster, "Journals offered to managers: [ mainlog = \"/path\" ... ].", InCluster);
     public static readonly Option<TimeSpan> LogActiveInterval = Membership.Seconds("log_active_interval", Cluster, 1, "Pause between two sends while there is data.", status: InCluster);

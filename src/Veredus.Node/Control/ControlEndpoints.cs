@@ -26,7 +26,7 @@ public sealed class ControlEndpoints(string version, IEnumerable<ControlCommand>
         _listeners.ToDictionary(pair => pair.Key, pair => pair.Value.Socket.LocalEndPoint!, StringComparer.Ordinal);
 
     /// <summary>Carries out commands that do not come from a console here.</summary>
-    internal ControlRunner Runner => new(_commands, _node.Logs, _node.Time);
+    public ControlRunner Runner => new(_commands, _node.Logs, _node.Time);
 
     /// <summary>The spool's part of the console.</summary>
     internal SpoolConsole? Spool => _spool;

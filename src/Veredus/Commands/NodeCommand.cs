@@ -33,6 +33,9 @@ internal static class NodeCommand
         var skip = call.Parse.GetValue(Skip);
         var version = VersionCommand.Version.Split(' ')[0];
         var cluster = new ClusterService(version);
+        ControlEndpoints control = null!;
+        var network = new ClusterNetwork(version, () => control.Runner);
+        control = new(version, cluster.Commands);
         var options = new NodeOptions
         {
             Loader = ConfigCommand.Loader(call.Host),
@@ -41,7 +44,7 @@ internal static class NodeCommand
             DrainOnly = skip == "esmtp",
             TakeOver = call.Parse.GetValue(TakeOver),
             Presence = cluster.Presence,
-            Services = [new ControlEndpoints(version, cluster.Commands), new HttpEndpoint(), cluster],
+            Services = [control, new HttpEndpoint(), network, cluster],
         };
         return (int)await NodeProcess.RunAsync(options, text => call.Error.Line(text, Output.Tone.Bad), text => call.Error.Line(text, Output.Tone.Warning));
     }
