@@ -1,5 +1,6 @@
 using System.Net;
 using Veredus.Cluster;
+using Veredus.Network;
 
 namespace Veredus.Demo;
 
@@ -13,6 +14,9 @@ internal sealed record DemoOptions(int Nodes = 3, double Rate = 20, string Parti
     public static readonly TimeSpan ProbeInterval = TimeSpan.FromMilliseconds(50);
 
     public int Addresses { get; init; } = AddressesPerThree;
+
+    /// <summary>corosync takes real-time priority: load on this machine does not look like its death. As root only.</summary>
+    public bool RealTime { get; init; }
 }
 
 /// <summary>
@@ -27,10 +31,10 @@ internal sealed class DemoCluster : IAsyncDisposable
         Addresses = DemoNetwork.Virtual(options.Addresses);
         var peers = BusPeer.ParseAll(Enumerable.Range(1, options.Nodes).Select(number => KeyValuePair.Create(DemoHost.NameOf(number), $"{DemoNetwork.Host(number)}")), out var error)
             ?? throw new InvalidOperationException(error);
-        var bus = new CorosyncConfiguration("demo", peers, BusTiming.Default, "", "", AccessGroup: null, RealTime: false);
+        var bus = new CorosyncConfiguration("demo", peers, BusTiming.Default, "", "", AccessGroup: null, RealTime: options.RealTime);
         var key = CorosyncConfiguration.NewKey();
         Hosts = [.. Enumerable.Range(1, options.Nodes).Select(number => new DemoHost(number, directory, bus, key))];
-        Network = new(Hosts);
+        Cables = new(Hosts);
     }
 
     public DemoOptions Options { get; }
@@ -41,7 +45,7 @@ internal sealed class DemoCluster : IAsyncDisposable
     public IReadOnlyList<IPAddress> Addresses { get; }
 
     /// <summary>The faults of the network.</summary>
-    public NetworkFaults Network { get; }
+    public NetworkFaults Cables { get; }
 
     public DemoSink SinkA { get; private set; } = null!;
 
@@ -57,7 +61,7 @@ internal sealed class DemoCluster : IAsyncDisposable
     /// <summary>Asks who has each address, and sees two who say "I".</summary>
     public ArpWatch Arp { get; private set; } = null!;
 
-    /// <summary>Makes and starts everything but the mail; returns when every address answers and every host has some.</summary>
+    /// <summary>Makes and starts everything but the mail; returns when the cluster has settled.</summary>
     public static async Task<DemoCluster> StartAsync(string directory, DemoOptions options, CancellationToken cancellationToken)
     {
         var cluster = new DemoCluster(directory, options);
@@ -90,7 +94,10 @@ internal sealed class DemoCluster : IAsyncDisposable
         File.WriteAllText(host.ConfigurationFile, NodeSettings.Render(host, Hosts, Addresses, Options.PartitionPolicy, overrides));
 
     /// <summary>The hosts whose nodes work, can be reached, and take part.</summary>
-    public IEnumerable<DemoHost> Healthy => Hosts.Where(host => host is { IsNodeRunning: true, IsFrozen: false, IsDrained: false } && !Network.IsCut(host));
+    public IEnumerable<DemoHost> Healthy => Hosts.Where(host => host is { IsNodeRunning: true, IsFrozen: false, IsDrained: false } && !Cables.IsCut(host));
+
+    /// <summary>Whose network card it is; the card itself for a stranger's.</summary>
+    public string NameOf(MacAddress mac) => Hosts.FirstOrDefault(host => host.Mac == mac)?.Name ?? mac.ToString();
 
     /// <summary>For each address the names of the hosts whose kernel has it.</summary>
     public async Task<Dictionary<IPAddress, string[]>> HoldersAsync()
@@ -102,7 +109,7 @@ internal sealed class DemoCluster : IAsyncDisposable
     /// <summary>Mends all cables, wakes and starts nodes, lets all take part again.</summary>
     public async Task RepairAsync(CancellationToken cancellationToken)
     {
-        await Network.HealAllAsync(cancellationToken);
+        await Cables.HealAllAsync(cancellationToken);
         foreach (var host in Hosts)
         {
             if (host.IsFrozen)
@@ -117,14 +124,15 @@ internal sealed class DemoCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until every address answers, is on exactly one host, and every healthy host has some.</summary>
+    /// <summary>Waits until every address answers, is on exactly one host, and the healthy hosts have equally many (give or take one).</summary>
     public async Task SettledAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
             await Probe.AllAnswerAsync(cancellationToken);
             var holders = await HoldersAsync();
-            if (holders.Values.All(hosts => hosts.Length == 1) && holders.Values.Select(hosts => hosts[0]).Distinct().Count() == Healthy.Count())
+            var counts = Healthy.Select(host => holders.Values.Count(hosts => hosts is [var only] && only == host.Name)).ToArray();
+            if (counts.Sum() == Addresses.Count && counts.Max() - counts.Min() <= 1)
                 return;
             await Probe.NextRoundAsync(cancellationToken);
         }

@@ -9,7 +9,12 @@ namespace Veredus.Demo;
 /// <param name="Id">e.g. <c>d7</c>; everything it makes carries it.</param>
 /// <param name="ProcessId">The process that the user started; the demo lives as long as it does.</param>
 /// <param name="ProcessStart">Its start in clock ticks after boot, so that a later process with its number is not taken for it.</param>
-internal sealed record DemoState(string Id, string Isolation, string What, int ProcessId, long ProcessStart, DateTimeOffset Started, DateTimeOffset Stops);
+internal sealed record DemoState(string Id, string Isolation, string What, int ProcessId, long ProcessStart, DateTimeOffset Started, DateTimeOffset Stops)
+{
+    /// <summary>Its root is the machine's root.</summary>
+    [JsonIgnore]
+    public bool IsRoot => Isolation == Demo.Isolation.NameOf(IsolationKind.NetNs);
+}
 
 /// <summary>The directory of one demo, <c>veredus-dN</c> in the directory for temporary files. Nothing else of a demo is on the disk.</summary>
 internal sealed partial class DemoDirectory

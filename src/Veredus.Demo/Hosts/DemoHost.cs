@@ -150,6 +150,8 @@ internal sealed class DemoHost : IAsyncDisposable
     {
         if (Node is { } node)
         {
+            // Who still looks at the host sees no node, rather than one that can't be asked.
+            Node = null;
             // A frozen process would not hear SIGTERM.
             await node.KillAsync();
             await node.DisposeAsync();

@@ -28,8 +28,8 @@ internal sealed class ArpWatch : IAsyncDisposable
         _socket = PacketSocket.ForHearing(_link, NeighbourFrame.EtherTypeArp);
     }
 
-    /// <summary>Raised when a double begins, on the watcher's thread.</summary>
-    public event Action<DoubleAnswer>? Doubled;
+    /// <summary>Raised with the doubles that begin in one round, on the watcher's thread.</summary>
+    public event Action<IReadOnlyList<DoubleAnswer>>? Doubled;
 
     public static ArpWatch Start(IReadOnlyList<IPAddress> addresses, TimeSpan interval)
     {
@@ -65,8 +65,8 @@ internal sealed class ArpWatch : IAsyncDisposable
                 IReadOnlyList<DoubleAnswer> began;
                 lock (_gate)
                     began = _detector.EndRound(DateTimeOffset.UtcNow);
-                foreach (var seen in began)
-                    Doubled?.Invoke(seen);
+                if (began.Count > 0)
+                    Doubled?.Invoke(began);
             }
             _ended.SetResult();
         }

@@ -50,7 +50,8 @@ internal sealed class Timeline : IAsyncDisposable
             lock (_gate)
                 _changes[address] = node;
         };
-        cluster.Arp.Doubled += seen => Say($"DOUBLE: {Short(seen.Address)} is answered by {seen.One} and {seen.Other}");
+        cluster.Arp.Doubled += seen => Say($"DOUBLE: {string.Join("; ", seen.GroupBy(one => $"{cluster.NameOf(one.One)} and {cluster.NameOf(one.Other)}").Select(pair =>
+            $"{string.Join(' ', pair.Select(one => Short(one.Address)))} answered by {pair.Key}"))}");
         _members = string.Join(", ", cluster.Hosts.Select(host => host.Name));
         _watching = WatchAsync(cluster);
     }

@@ -17,7 +17,7 @@ internal static class ClusterShow
         await using var timeline = new Timeline(entry => Show(call, screen, entry));
         try
         {
-            await using var cluster = await DemoCluster.StartAsync(directory.Path, options, cancellationToken);
+            await using var cluster = await DemoCluster.StartAsync(directory.Path, options with { RealTime = state.IsRoot }, cancellationToken);
             timeline.Watch(cluster);
             cluster.Load.Start();
             cluster.Probe.Mark();
@@ -34,6 +34,7 @@ internal static class ClusterShow
             {
                 await LinesAsync(call, cluster, cancellationToken);
             }
+            await timeline.StopAsync();
             await EndAsync(call, cluster);
         }
         catch (OperationCanceledException)

@@ -51,7 +51,7 @@ internal sealed class DemoActions(DemoCluster cluster, Timeline timeline)
 
     private async Task CutAsync(DemoHost host, CancellationToken cancellationToken)
     {
-        await cluster.Network.SetAsync(host, new(IsUnplugged: true), cancellationToken);
+        await cluster.Cables.SetAsync(host, new(IsUnplugged: true), cancellationToken);
         timeline.Say($"{host.Name}'s cable pulled");
     }
 
@@ -74,7 +74,7 @@ internal sealed class DemoActions(DemoCluster cluster, Timeline timeline)
 
     private async Task SlowAsync(DemoHost host, CancellationToken cancellationToken)
     {
-        await cluster.Network.SetAsync(host, Slow, cancellationToken);
+        await cluster.Cables.SetAsync(host, Slow, cancellationToken);
         timeline.Say($"{host.Name}'s link is slow: {Slow.KilobitsPerSecond} kbit/s");
     }
 

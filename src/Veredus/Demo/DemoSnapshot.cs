@@ -32,7 +32,7 @@ internal sealed record DemoSnapshot(IReadOnlyList<NodeLine> Nodes, int Answering
     public string ToJson() => JsonSerializer.Serialize(this, SnapshotJson.Default.DemoSnapshot);
 
     private static string StateOf(DemoCluster cluster, DemoHost host, bool answers) =>
-        !host.IsNodeRunning ? "down" : host.IsFrozen ? "frozen" : cluster.Network.IsCut(host) ? "cut off" : host.IsDrained ? "draining" : answers ? "up" : "slow";
+        !host.IsNodeRunning ? "down" : host.IsFrozen ? "frozen" : cluster.Cables.IsCut(host) ? "cut off" : host.IsDrained ? "draining" : answers ? "up" : "slow";
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

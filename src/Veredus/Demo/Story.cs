@@ -129,7 +129,7 @@ internal static class StoryPlayer
     {
         await using var timeline = new Timeline(entry => Show(call, entry));
         timeline.Say($"{script.Name}: {script.Summary}");
-        await using var cluster = await DemoCluster.StartAsync(directory.Path, script.Options, cancellationToken);
+        await using var cluster = await DemoCluster.StartAsync(directory.Path, script.Options with { RealTime = state.IsRoot }, cancellationToken);
         timeline.Say($"{cluster.Hosts.Count} nodes, {cluster.Addresses.Count} addresses, each answers; sender {script.Options.Rate:0}/s -> sink-a, sink-b (sink-b defers 10 %)");
         timeline.Watch(cluster);
         cluster.Load.Start();

@@ -11,14 +11,14 @@ internal static class Partition
         var isQuorum = cluster.Options.PartitionPolicy == "quorum";
         await story.MailFlowsAsync(40, cancellationToken);
         cluster.Probe.Mark();
-        await cluster.Network.SetAsync(island, NetworkFaults.CanLose ? new(LosesOutgoing: 100, LosesIncoming: 100) : new(IsUnplugged: true), cancellationToken);
+        await cluster.Cables.SetAsync(island, NetworkFaults.CanLose ? new(LosesOutgoing: 100, LosesIncoming: 100) : new(IsUnplugged: true), cancellationToken);
         story.Say($"{island.Name} cut off, both ways; duravip_partition_policy = {cluster.Options.PartitionPolicy}");
         await story.TakenOverAsync(island, cancellationToken);
         await story.MailFlowsAsync(40, cancellationToken);
         var (wanted, held) = (isQuorum ? 0 : cluster.Addresses.Count, await HeldAsync(story, island, isQuorum ? 0 : cluster.Addresses.Count, cancellationToken));
         story.Expect("the cut-off host keeps to the policy", held == wanted, $"{held} of {cluster.Addresses.Count} addresses on it; {cluster.Options.PartitionPolicy} wants {wanted}");
         story.AllowsDoubles = !isQuorum;
-        await cluster.Network.SetAsync(island, default, cancellationToken);
+        await cluster.Cables.SetAsync(island, default, cancellationToken);
         story.Say($"{island.Name} connected again");
         await cluster.SettledAsync(cancellationToken);
         story.Say("the halves are one again, every address on one host");
