@@ -10,10 +10,11 @@ namespace Veredus.Duravip.Driver;
 /// </summary>
 internal sealed class AddressWork(DuravipDriverSettings settings, Action<DuravipEvent> tell) : IAsyncDisposable
 {
-    private static readonly TimeSpan ProbeWait = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     /// <summary>Somebody who keeps answering for an address delays it so long: availability first (duravip.md 3.8).</summary>
-    private const int MaxProbes = 15;
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(15);
+    /// <summary>Who answers may be a host that is just letting go, as after the death of its node: asked again at once for so long, then each second.</summary>
+    private static readonly TimeSpan LettingGo = TimeSpan.FromSeconds(1);
 
     private readonly Lock _order = new();
     private readonly Dictionary<VipAddress, ulong> _newest = [];
@@ -22,20 +23,20 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
     private readonly CancellationTokenSource _ending = new();
     private Task _watching = Task.CompletedTask;
     private volatile IAddressGuard _guard = null!;
-    private GuardSettings _guardSettings = null!;
+    private volatile DuravipConfiguration _configuration = null!;
     private int _disposed;
 
-    public async Task StartAsync(GuardSettings guardSettings, CancellationToken cancellationToken)
+    public async Task StartAsync(DuravipConfiguration configuration, CancellationToken cancellationToken)
     {
-        _guardSettings = guardSettings;
-        _guard = await settings.StartGuard(guardSettings, cancellationToken);
+        _configuration = configuration;
+        _guard = await settings.StartGuard(configuration.Guard, cancellationToken);
         _watching = WatchAsync();
     }
 
-    public Task ConfigureAsync(GuardSettings guardSettings, CancellationToken cancellationToken)
+    public Task ConfigureAsync(DuravipConfiguration configuration, CancellationToken cancellationToken)
     {
-        _guardSettings = guardSettings;
-        return _guard.ConfigureAsync(guardSettings, cancellationToken);
+        _configuration = configuration;
+        return _guard.ConfigureAsync(configuration.Guard, cancellationToken);
     }
 
     public void Beat(long evidence) => _guard.Beat(evidence);
@@ -113,7 +114,7 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
     /// <summary>Returns those that nobody has; goes on asking about the others by itself.</summary>
     private async Task<PlumbEffect[]> ProbeAsync(PlumbEffect[] plumbs, AnnounceScope scope, IReadOnlyList<NeighbourInfo> known)
     {
-        var answers = await ProbeOnceAsync(plumbs);
+        var answers = await ProbeOnceAsync(plumbs, tell: true);
         var taken = plumbs.Where(plumb => answers.ContainsKey(plumb.Address)).ToArray();
         if (taken.Length > 0)
             _ = RunAsync(() => WaitForAsync(taken, scope, known));
@@ -122,27 +123,28 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
 
     private async Task WaitForAsync(PlumbEffect[] taken, AnnounceScope scope, IReadOnlyList<NeighbourInfo> known)
     {
-        for (var probe = 1; probe < MaxProbes && taken.Length > 0; probe++)
+        for (var begun = settings.Time.GetTimestamp(); taken.Length > 0 && settings.Time.GetElapsedTime(begun) is var waited && waited < LongestWait;)
         {
-            await Task.Delay(Pause, settings.Time, _ending.Token);
+            if (waited >= LettingGo)
+                await Task.Delay(Pause, settings.Time, _ending.Token);
             lock (_order)
                 taken = Array.FindAll(taken, IsNewest);
-            var answers = await ProbeOnceAsync(taken);
+            var answers = await ProbeOnceAsync(taken, tell: waited >= LettingGo);
             await AddAsync([.. taken.Where(plumb => !answers.ContainsKey(plumb.Address))], scope, known);
             taken = [.. taken.Where(plumb => answers.ContainsKey(plumb.Address))];
         }
         await AddAsync(taken, scope, known);
     }
 
-    private async Task<Dictionary<VipAddress, MacAddress>> ProbeOnceAsync(PlumbEffect[] plumbs)
+    private async Task<Dictionary<VipAddress, MacAddress>> ProbeOnceAsync(PlumbEffect[] plumbs, bool tell)
     {
         if (plumbs.Length == 0)
             return [];
         try
         {
-            var answers = await _guard.ProbeAsync([.. plumbs.Select(plumb => plumb.Address.ToIPAddress())], ProbeWait, _ending.Token);
+            var answers = await _guard.ProbeAsync([.. plumbs.Select(plumb => plumb.Address.ToIPAddress())], _configuration.ProbeWait, _ending.Token);
             var found = answers.GroupBy(answer => VipAddress.From(answer.Address)).ToDictionary(group => group.Key, group => group.First().By);
-            foreach (var (address, mac) in found)
+            foreach (var (address, mac) in tell ? found : [])
                 settings.Log(LogLevelHint.Warning, $"duravip: {address} answered by {mac}; retrying");
             return found;
         }
@@ -268,7 +270,7 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
             await Task.Delay(Pause, settings.Time, _ending.Token);
             try
             {
-                _guard = await settings.StartGuard(_guardSettings, _ending.Token);
+                _guard = await settings.StartGuard(_configuration.Guard, _ending.Token);
                 break;
             }
             catch (Exception e) when (e is IOException or System.ComponentModel.Win32Exception)

@@ -51,7 +51,7 @@ public sealed partial class DuravipDriver : IAsyncDisposable
     /// <exception cref="IOException">The guard cannot be started or refuses.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        await _addresses.StartAsync(_configuration.Guard, cancellationToken);
+        await _addresses.StartAsync(_configuration, cancellationToken);
         if (_settings.Network is { } network)
         {
             foreach (var link in network.Current.Links.Values.Where(link => !link.HasCarrier))
@@ -64,7 +64,7 @@ public sealed partial class DuravipDriver : IAsyncDisposable
     /// <summary>Takes a new configuration into use.</summary>
     public async Task ReconfigureAsync(DuravipConfiguration configuration, CancellationToken cancellationToken)
     {
-        await _addresses.ConfigureAsync(configuration.Guard, cancellationToken);
+        await _addresses.ConfigureAsync(configuration, cancellationToken);
         await PostAsync(() =>
         {
             _configuration = configuration;

@@ -7,7 +7,11 @@ namespace Veredus.Duravip.Driver;
 /// <param name="Vips">The local set.</param>
 /// <param name="Options">The options.</param>
 /// <param name="Guard">What the guard is told.</param>
-public sealed record DuravipConfiguration(VipSet Vips, DuravipOptions Options, GuardSettings Guard);
+public sealed record DuravipConfiguration(VipSet Vips, DuravipOptions Options, GuardSettings Guard)
+{
+    /// <summary>How long a duplicate-address probe waits for an answer. On one segment it comes within a millisecond or two.</summary>
+    public TimeSpan ProbeWait { get; init; } = TimeSpan.FromMilliseconds(100);
+}
 
 /// <summary>What the driver stands on; fixed for its life.</summary>
 public sealed record DuravipDriverSettings

@@ -56,6 +56,24 @@ public sealed class MachineTests
     }
 
     [Fact]
+    public void An_address_that_was_handed_over_is_not_probed_for_and_one_that_was_lost_is()
+    {
+        var cluster = new Cluster(3, _ => Cluster.Vips(3));
+        var address = VipAddress.Parse("192.0.2.1");
+        var (from, to) = (cluster.HolderOf("192.0.2.1"), (cluster.HolderOf("192.0.2.1") + 1) % 3);
+        Assert.All(cluster.Effects.SelectMany(effects => effects).OfType<PlumbEffect>(), plumb => Assert.True(plumb.Probe));  // cold start: who knows
+
+        cluster.Command(0, new MoveCommand("192.0.2.1", Cluster.Name(to)));
+        cluster.Run(100);
+        Assert.False(cluster.Effects[to].OfType<PlumbEffect>().Last(plumb => plumb.Address == address).Probe);
+
+        cluster.Kill(to);
+        cluster.Run(100);
+        var heir = cluster.HolderOf("192.0.2.1");
+        Assert.True(heir >= 0 && cluster.Effects[heir].OfType<PlumbEffect>().Last(plumb => plumb.Address == address).Probe);
+    }
+
+    [Fact]
     public void An_operator_move_pins_until_unpinned()
     {
         var cluster = new Cluster(2, _ => Cluster.Vips(1, _ => "mta1"));

@@ -77,7 +77,7 @@ public sealed partial class DuravipMachine
             if (!mine || _now - local.MissingSinceMs < _options.IfDownLimitMs)
                 _repairsPending = true;
             else if (row!.Holders.Without(_me).IsEmpty && !row.IsBroken)
-                Plumb(local, local.Placement, ChangeReason.Repair);
+                Plumb(local, local.Placement, ChangeReason.Repair, probe: false);
         }
     }
 

@@ -86,7 +86,7 @@ public sealed partial class DuravipMachine
         switch (local?.Phase ?? LocalPhase.None)
         {
             case LocalPhase.None when MayPlumb(row):  // A1
-                Plumb(Local(row.Address), placement, row.Memory.Placement?.Trigger ?? ChangeReason.Elected);
+                Plumb(Local(row.Address), placement, row.Memory.Placement?.Trigger ?? ChangeReason.Elected, probe: !row.IsHandedOver);
                 break;
             case LocalPhase.Plumbed or LocalPhase.Plumbing when local!.Placement != placement:
                 Unplumb(local, ChangeReason.Reload);
@@ -116,12 +116,12 @@ public sealed partial class DuravipMachine
         return row.Memory.Placement?.Trigger ?? ChangeReason.Merge;
     }
 
-    private void Plumb(LocalAddress local, Placement placement, ChangeReason reason)
+    private void Plumb(LocalAddress local, Placement placement, ChangeReason reason, bool probe)
     {
         local.Placement = placement;
         local.MissingSinceMs = -1;
         Begin(local, LocalPhase.Plumbing, reason);
-        Emit(new PlumbEffect(local.Operation, local.Address, placement, _options.EffectiveLeaseMs, _options.Probe && reason != ChangeReason.Repair, reason));
+        Emit(new PlumbEffect(local.Operation, local.Address, placement, _options.EffectiveLeaseMs, _options.Probe && probe, reason));
     }
 
     private void Unplumb(LocalAddress local, ChangeReason reason)

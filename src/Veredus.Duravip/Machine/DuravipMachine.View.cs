@@ -274,6 +274,7 @@ public sealed partial class DuravipMachine
             {
                 var row = table.Add(address, Remember);
                 table.SetHolders(row, row.Holders.With(n));
+                row.IsServed = true;
             }
             foreach (var address in gathered.Failed)
             {

@@ -137,20 +137,29 @@ internal sealed partial class AgreedTable
     {
         if (row.OwnerSince > asOf)
             return false;
-        SetHolders(row, row.Holders.Without(member));
+        LetGo(row, member);
         return true;
     }
 
     public void Acquired(VipRow row, int member)
     {
-        if (row.Owner == member)
-            SetHolders(row, MemberSet.Of(member));
+        if (row.Owner != member)
+            return;
+        row.IsServed = true;
+        SetHolders(row, MemberSet.Of(member));
+    }
+
+    /// <summary>The member itself says that it does not have the address.</summary>
+    private void LetGo(VipRow row, int member)
+    {
+        SetHolders(row, row.Holders.Without(member));
+        row.IsHandedOver = row.IsServed && row.Holders.IsEmpty;
     }
 
     public void Failed(VipRow row, int member, ChangeReason reason, long nowMs)
     {
         row.Failed = row.Failed.With(member);
-        SetHolders(row, row.Holders.Without(member));
+        LetGo(row, member);
         Touch(row);
         if (row.Owner == member)
             Clear(row, reason);
@@ -165,6 +174,8 @@ internal sealed partial class AgreedTable
         Present = Present.Without(member);
         foreach (var row in Rows)
         {
+            if (row.Holders.Contains(member) || row.Owner == member)
+                row.IsServed = row.IsHandedOver = false;  // nobody said that it is gone
             SetHolders(row, row.Holders.Without(member));
             if (row.Owner == member)
                 Clear(row, reason);

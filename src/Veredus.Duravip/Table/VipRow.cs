@@ -47,6 +47,10 @@ internal sealed class VipRow(VipAddress address, RowMemory memory, int members)
     public ulong OwnerSince { get; set; }
     /// <summary>Somebody in this view had or has it: whoever left before the view cannot.</summary>
     public bool WasHeldInView { get; set; }
+    /// <summary>A member of this view said that it has it.</summary>
+    public bool IsServed { get; set; }
+    /// <summary>A member of this view had it, and whoever had it has said that it let go: nobody needs to be asked before it is added.</summary>
+    public bool IsHandedOver { get; set; }
     public VipMarks Marks { get; set; }
     public string MarkReason { get; set; } = "";
     /// <summary>The preference that participants agree on; empty if none, or if they do not.</summary>

@@ -52,7 +52,7 @@ internal static class ClusterConfiguration
         if (result.Set is not { } set)
             return (null, result);
         var options = ReadOptions(configuration, members);
-        return (new(set, options, new(topology, reserved, TimeSpan.FromMilliseconds(options.EffectiveLeaseMs), TimeSpan.FromMilliseconds(options.AliveWindowMs))), result);
+        return (new(set, options, new(topology, reserved, TimeSpan.FromMilliseconds(options.EffectiveLeaseMs), TimeSpan.FromMilliseconds(options.AliveWindowMs))) { ProbeWait = BusTimings.Of(configuration).ProbeWait }, result);
     }
 
     private static int AliasPrefix(ScopeNode scope, IPNetwork network) => scope.Find(Options.TopologyCidrmask) is not null
