@@ -66,7 +66,7 @@ public sealed class JoinTests : IAsyncLifetime, IAsyncDisposable
         {
             seen[sighting.Vip] = sighting.Node;
             return sighting.Node.Length > 0 && seen.Values.Distinct().Count() == 2;
-        }, Limit, () => "two nodes that joined do not share two addresses");
+        }, () => "two nodes that joined do not share two addresses");
         var members = await ToolAsync(2, "--socket", Path.Combine(Etc(2), "control.sock"), "console", "cluster", "membership");
         Assert.Contains("Node Name: mta1", members.Said, StringComparison.Ordinal);
     }

@@ -1,5 +1,8 @@
 using Veredus.Network;
 
+// One cluster at a time: each wants a machine of its own.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
 namespace Veredus.Lab;
 
 /// <summary>A test with real nodes, corosyncs and addresses in network namespaces. Skipped, with the reason, where that can't be.</summary>
