@@ -29,6 +29,7 @@ public sealed partial class DuravipDriver : IAsyncDisposable
     private Incarnation _incarnation;
     private TaskCompletionSource<(bool, string)>? _asking;
     private string _lastFault = "";
+    private ulong _ownersStamp;
     private long _timerAt = long.MaxValue;
     private long _evidenceAt = -1;
     private bool _isJoined, _isOver;
@@ -198,6 +199,11 @@ public sealed partial class DuravipDriver : IAsyncDisposable
             _evidenceAt = -1;
         }
         Apply(new QueueDrainedEvent());
+        if (_machine.OwnersStamp is var stamp && stamp != _ownersStamp)
+        {
+            _ownersStamp = stamp;
+            _settings.Services.OwnersChanged(_machine.Owners());
+        }
         return true;
     }
 

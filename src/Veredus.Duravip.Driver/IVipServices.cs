@@ -18,4 +18,9 @@ public interface IVipServices
 
     /// <summary>The address was lost to <paramref name="newOwner"/> (empty: nobody): waiting mail of its bindings may have to go elsewhere.</summary>
     void Moved(VipAddress address, string newOwner, bool fullPolicy);
+
+    /// <summary>Who owns which address has changed; <see langword="null"/>: nobody is known, this node is in no settled view.</summary>
+    void OwnersChanged(VipOwners? owners)
+    {
+    }
 }

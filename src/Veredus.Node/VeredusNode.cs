@@ -8,6 +8,7 @@ using Veredus.Logging;
 using Veredus.Node.Hosting;
 using Veredus.Node.Logs;
 using Veredus.Node.Inbound;
+using Veredus.Node.Moves;
 using Veredus.Node.Settings;
 using Veredus.Reception.Policy;
 using Veredus.Smtp;
@@ -71,6 +72,9 @@ public sealed class VeredusNode : IAsyncDisposable
     public IReadOnlyDictionary<string, EndPoint> SmtpEndpoints => _listeners.Endpoints;
 
     internal SmtpListeners Listeners => _listeners;
+
+    /// <summary>Hands mail to other nodes and takes theirs; <see langword="null"/>: there are none.</summary>
+    internal MailMoves? Moves { get; set; }
 
     /// <summary>Certificates in use for reception.</summary>
     public IEnumerable<string> CertificateFiles => _settings.Current.Files.CertificateFiles;
@@ -282,7 +286,17 @@ public sealed class VeredusNode : IAsyncDisposable
         {
             await foreach (var (message, envelope) in Spool.RecoverAsync(cancellationToken))
             {
-                Delivery.Recover(message, envelope);
+                if (Moves is { } moves)
+                {
+                    if (moves.Recover(message, envelope, out var doubtNode, out var doubtSince))
+                        Delivery.Recover(message, envelope, doubtNode, doubtSince);
+                    else
+                        await Spool.RemoveAsync(message);
+                }
+                else
+                {
+                    Delivery.Recover(message, envelope);
+                }
                 RecoveredMessages++;
             }
         }

@@ -120,8 +120,7 @@ public static class SpoolImport
                     BodiesUnreadable++;
                 return new(message.Id, default, ImportResult.BodyUnreadable, null, null);
             }
-            if (options.IsKnown?.Invoke(envelope) is true)
-                return new(message.Id, message.Id, ImportResult.Ok, null, null);
+            envelope = envelope with { Transfer = envelope.Transfer ?? new(TransferState.LineageOf(source.Id, message.Id), 0, 0, source.Owner) };
             var origin = new MessageOrigin(source.Id, message.Id, crc);
             var id = message.Id;
             if (target.TryFind(id, out var own))
@@ -132,7 +131,9 @@ public static class SpoolImport
                     return new(message.Id, earlier, ImportResult.Ok, null, null);
                 id = ids.Next();
             }
-            envelope = envelope with { Id = id, Protocol = "import", Origin = origin, Transfer = envelope.Transfer ?? new(TransferState.LineageOf(source.Id, message.Id), 0, 0, source.Owner), Flags = options.TraceHeader is null ? envelope.Flags | EnvelopeFlags.TraceSuppressed : envelope.Flags };
+            if (options.IsKnown?.Invoke(envelope) is true)
+                return new(message.Id, message.Id, ImportResult.Ok, null, null);
+            envelope = envelope with { Id = id, Protocol = "import", Origin = origin, Flags = options.TraceHeader is null ? envelope.Flags | EnvelopeFlags.TraceSuppressed : envelope.Flags };
             envelope = options.Rebind?.Invoke(envelope) ?? envelope;
             if (options.TraceHeader is { } trace)
                 body.Prepend(trace(envelope).Span);

@@ -33,7 +33,7 @@ public static partial class Options
     public static readonly Option<TimeSpan> ViewMatureTime = Duravip.Seconds("view_mature_time", Cluster, 5, "How long a view must be unchanged to count as mature.");
     public static readonly Option<TimeSpan> ViewBalanceInterval = Duravip.Seconds("view_balance_interval", Cluster, 10, "Period of balancing rounds.", 1);
     public static readonly Option<TimeSpan> ViewBroadcastInterval = Duravip.Seconds("view_broadcast_interval", Cluster, 0, "Period at which every node announces its view; 0 = off.");
-    public static readonly Option<bool> UnconditionalRebind = Duravip.Bool("unconditional_rebind", Cluster, true, "Queued messages get their binding anew after a move.", InCluster);
+    public static readonly Option<bool> UnconditionalRebind = Duravip.Bool("unconditional_rebind", Cluster, true, "Queued messages get their binding anew after a move.");
     public static readonly Option<TimeSpan> DuravipDrainTime = Duravip.Seconds("duravip_drain_time", Cluster, 2, "Time that sessions on a released address may take to finish.");
     public static readonly Option<TimeSpan> DuravipLease = Duravip.Seconds("duravip_lease", Cluster, 5, "Kernel lifetime of plumbed addresses; 0 = permanent.");
     public static readonly Option<bool> DuravipClaimGuard = Duravip.Bool("duravip_claim_guard", Cluster, false, "Waits until the leases of a member that vanished have run out.");

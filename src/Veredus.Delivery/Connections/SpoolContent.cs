@@ -7,7 +7,7 @@ namespace Veredus.Delivery;
 
 /// <summary>A body in the spool as the session sends it: a small one is read at once into a pooled buffer, a large one in pieces.</summary>
 /// <remarks>Dispose it after the transaction, or the spool keeps its place on the disk.</remarks>
-internal sealed class SpoolContent : MessageContent, IDisposable
+public sealed class SpoolContent : MessageContent, IDisposable
 {
     /// <summary>Largest body that is read as a whole.</summary>
     public const int MaxWhole = 128 << 10;

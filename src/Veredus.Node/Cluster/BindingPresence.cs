@@ -5,45 +5,109 @@ using Veredus.Delivery;
 
 namespace Veredus.Node;
 
-/// <summary>Which bindings can send from here: those with a static address always, those on a virtual address while it is here.</summary>
+/// <summary>
+/// Which bindings can send from here: those with a static address always, those on a virtual address while it is here; and which node has the others. A node
+/// that is drained gives its static bindings' mail away as well: to the others, each binding to one of them.
+/// </summary>
 internal sealed class BindingPresence : IBindingPresence
 {
     private readonly Lock _gate = new();
     private readonly HashSet<IPAddress> _here = [];
-    private volatile State _state = new(FrozenDictionary<string, (string, IPAddress)>.Empty, FrozenSet<string>.Empty);
+    private volatile State _state = new();
 
     public event Action<string, string>? Changed;
 
-    public bool IsHere(string group, string binding) => _state is var state && (!state.Virtual.ContainsKey(binding) || state.Here.Contains(binding));
+    public bool IsHere(string group, string binding) => _state.IsHere(binding);
+
+    public string? Elsewhere(string group, string binding) => _state.Elsewhere(binding);
+
+    public bool IsMember(string node) => _state.Members.Contains(node);
+
+    /// <summary>The owner of a binding's address as all agree, whether or not mail can be handed to it; <see langword="null"/>: nobody, or a static binding.</summary>
+    public string? Owner(string binding) => _state is var state && state.Virtual.TryGetValue(binding, out var at) ? state.Owners.GetValueOrDefault(at.Address) : null;
+
+    /// <summary>The virtual address of a binding; <see langword="null"/>: it has a static one.</summary>
+    public IPAddress? AddressOf(string binding) => _state.Virtual.TryGetValue(binding, out var at) ? at.Address : null;
 
     /// <summary>The bindings of a configuration.</summary>
     public void Use(ConfigurationSnapshot configuration)
     {
         var virtuals = VirtualAddresses.Of(configuration);
-        Replace(configuration.Bindings
+        var found = configuration.Bindings
             .Select(binding => (binding.Name, binding.Group, Address: binding.Scope?.Get(Options.BindAddress).Address))
             .Where(binding => binding.Address is { } address && virtuals.Contains(address))
-            .ToFrozenDictionary(binding => binding.Name, binding => (binding.Group, binding.Address!), StringComparer.Ordinal), null);
+            .ToFrozenDictionary(binding => binding.Name, binding => (binding.Group, binding.Address!), StringComparer.Ordinal);
+        var others = configuration.Bindings.Where(binding => !found.ContainsKey(binding.Name)).Select(binding => (binding.Group, binding.Name))
+            .Append((Group: "default", Name: "default")).DistinctBy(binding => binding.Name).ToArray();
+        Replace(state => state with { Virtual = found, Static = others });
     }
 
-    public void Set(IPAddress address, bool isHere) => Replace(null, () => _ = isHere ? _here.Add(address) : _here.Remove(address));
+    public void Set(IPAddress address, bool isHere) => Replace(state =>
+    {
+        _ = isHere ? _here.Add(address) : _here.Remove(address);
+        return state with { Here = _here.ToFrozenSet() };
+    });
 
-    private void Replace(FrozenDictionary<string, (string Group, IPAddress Address)>? bindings, Action? change)
+    /// <summary>Who owns which address; empty: nobody is known.</summary>
+    public void SetOwners(IReadOnlyDictionary<IPAddress, string> owners, IEnumerable<string> draining) =>
+        Replace(state => state with { Owners = owners.ToFrozenDictionary(), Draining = [.. draining] });
+
+    /// <summary>The other nodes that mail can be handed to.</summary>
+    public void SetMembers(IEnumerable<string> others) => Replace(state => state with { Members = others.ToFrozenSet(StringComparer.Ordinal) });
+
+    /// <summary>Whether this node gives all its mail away.</summary>
+    public void SetDrained(bool isDrained) => Replace(state => state with { IsDrained = isDrained });
+
+    private void Replace(Func<State, State> change)
     {
         State before, after;
         lock (_gate)
         {
-            change?.Invoke();
             before = _state;
-            bindings ??= before.Virtual;
-            _state = after = new(bindings, bindings.Where(pair => _here.Contains(pair.Value.Address)).Select(pair => pair.Key).ToFrozenSet(StringComparer.Ordinal));
+            after = change(before);
+            _state = after;
         }
-        foreach (var (name, (group, _)) in after.Virtual)
-            if (before.Here.Contains(name) != after.Here.Contains(name) || !before.Virtual.ContainsKey(name))
+        foreach (var (group, name) in after.Names.Concat(before.Names.Where(one => !after.Virtual.ContainsKey(one.Name))).Distinct())
+            if (before.IsHere(name) != after.IsHere(name) || before.Elsewhere(name) != after.Elsewhere(name) || before.Members != after.Members)
                 Changed?.Invoke(group, name);
-        foreach (var (name, (group, _)) in before.Virtual.Where(pair => !after.Virtual.ContainsKey(pair.Key)))
-            Changed?.Invoke(group, name);
     }
 
-    private sealed record State(FrozenDictionary<string, (string Group, IPAddress Address)> Virtual, FrozenSet<string> Here);
+    private sealed record State
+    {
+        public FrozenDictionary<string, (string Group, IPAddress Address)> Virtual { get; init; } = FrozenDictionary<string, (string, IPAddress)>.Empty;
+        public (string Group, string Name)[] Static { get; init; } = [];
+        public FrozenSet<IPAddress> Here { get; init; } = FrozenSet<IPAddress>.Empty;
+        public FrozenDictionary<IPAddress, string> Owners { get; init; } = FrozenDictionary<IPAddress, string>.Empty;
+        public string[] Draining { get; init; } = [];
+        public FrozenSet<string> Members { get; init; } = FrozenSet<string>.Empty;
+        public bool IsDrained { get; init; }
+
+        public IEnumerable<(string Group, string Name)> Names => Virtual.Select(pair => (pair.Value.Group, pair.Key)).Concat(Static);
+
+        public bool IsHere(string binding) => Virtual.TryGetValue(binding, out var at) ? Here.Contains(at.Address) : !IsDrained || Heir(binding) is null;
+
+        public string? Elsewhere(string binding)
+        {
+            if (!Virtual.TryGetValue(binding, out var at))
+                return IsDrained ? Heir(binding) : null;
+            return !Here.Contains(at.Address) && Owners.TryGetValue(at.Address, out var owner) && Members.Contains(owner) ? owner : null;
+        }
+
+        /// <summary>Who takes the mail of a static binding when this node is drained: the same one for a binding while the members are the same.</summary>
+        private string? Heir(string binding)
+        {
+            var (best, bestHash) = ((string?)null, 0u);
+            foreach (var member in Members)
+            {
+                if (Array.IndexOf(Draining, member) >= 0)
+                    continue;
+                var hash = 2166136261u;
+                foreach (var letter in $"{binding}@{member}")
+                    hash = (hash ^ letter) * 16777619;
+                if (best is null || hash > bestHash)
+                    (best, bestHash) = (member, hash);
+            }
+            return best;
+        }
+    }
 }

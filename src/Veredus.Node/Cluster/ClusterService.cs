@@ -6,6 +6,7 @@ using Veredus.Duravip;
 using Veredus.Duravip.Driver;
 using Veredus.Logging;
 using Veredus.Network;
+using Veredus.Node.Moves;
 
 namespace Veredus.Node;
 
@@ -13,13 +14,25 @@ namespace Veredus.Node;
 /// The node as a member of a cluster: with a <c>cluster</c> scope and addresses that are enabled for DuraVIP it joins the group, and listeners and bindings follow
 /// their addresses. Without them it does nothing, and every binding is here.
 /// </summary>
-/// <param name="version">In this node's introduction to the others.</param>
-public sealed class ClusterService(string version) : INodeService, IConfigurationParticipant
+public sealed class ClusterService : INodeService, IConfigurationParticipant
 {
+    private readonly string _version;
     private readonly BindingPresence _presence = new();
+    private readonly PeerChannel? _channel;
     private VeredusNode _node = null!;
     private HostNetwork? _network;
     private int _members = 1;
+
+    /// <param name="version">In this node's introduction to the others.</param>
+    /// <param name="network">The way to them, started before this; <see langword="null"/>: mail stays where it is.</param>
+    public ClusterService(string version, ClusterNetwork? network = null)
+    {
+        _version = version;
+        if (network is null)
+            return;
+        _channel = new(network);
+        network.Listen(_channel);
+    }
 
     /// <summary>For <see cref="NodeOptions.Presence"/>.</summary>
     public IBindingPresence Presence => _presence;
@@ -27,7 +40,13 @@ public sealed class ClusterService(string version) : INodeService, IConfiguratio
     /// <summary>The commands <c>cluster ...</c> of the console.</summary>
     public IEnumerable<ControlCommand> Commands => new ClusterConsole(this).Commands;
 
+    internal PeerChannel? Channel => _channel;
+
     internal DuravipDriver? Driver { get; private set; }
+
+    internal MailMoves? Moves { get; private set; }
+
+    internal BindingPresence Places => _presence;
 
     internal ConfigurationSnapshot Configuration => _node.Configuration.Current;
 
@@ -38,7 +57,10 @@ public sealed class ClusterService(string version) : INodeService, IConfiguratio
         _node = node;
         var configuration = node.Configuration.Current;
         _presence.Use(configuration);
-        if (!configuration.Modules(ScopeKinds.Cluster).Any() || VirtualAddresses.Of(configuration).IsEmpty)
+        if (!configuration.Modules(ScopeKinds.Cluster).Any())
+            return;
+        StartMoves(node);
+        if (VirtualAddresses.Of(configuration).IsEmpty)
             return;
         var peers = ClusterConfiguration.Peers(configuration);
         var name = ClusterConfiguration.NodeName(configuration);
@@ -55,7 +77,7 @@ public sealed class ClusterService(string version) : INodeService, IConfiguratio
         Driver = new(new()
         {
             NodeName = name,
-            Version = version,
+            Version = _version,
             OpenBus = () => ClusterConfiguration.OpenBus(Configuration, peers.Count > 0),
             StartGuard = async (settings, stop) => await AddressGuardProcess.StartAsync(settings, null, stop),
             Services = new VipServices(node.Listeners, _presence),
@@ -76,8 +98,24 @@ public sealed class ClusterService(string version) : INodeService, IConfiguratio
         }
     }
 
+    private void StartMoves(VeredusNode node)
+    {
+        if (Channel is not { IsOpen: true } channel)
+            return;
+        try
+        {
+            node.Moves = Moves = new(node, channel, _presence);
+        }
+        catch (IOException e)
+        {
+            throw new StartupException(ExitCode.Spool, $"mmove: {e.Message}", e);
+        }
+    }
+
     public async ValueTask StoppingAsync(TimeSpan wait)
     {
+        if (Moves is { } moves)
+            moves.IsLeaving = true;
         if (Driver is not { } driver)
             return;
         driver.RequestStop();
@@ -105,6 +143,8 @@ public sealed class ClusterService(string version) : INodeService, IConfiguratio
     {
         if (Driver is { } driver)
             await driver.DisposeAsync();
+        if (Moves is { } moves)
+            await moves.DisposeAsync();
         _network?.Dispose();
     }
 

@@ -1,10 +1,11 @@
+using System.Net;
 using Veredus.Duravip;
 using Veredus.Duravip.Driver;
 using Veredus.Node.Inbound;
 
 namespace Veredus.Node;
 
-/// <summary>What follows a virtual address in this node: SMTP sockets and bindings.</summary>
+/// <summary>What follows a virtual address in this node: SMTP sockets, bindings and, where they go, their mail.</summary>
 internal sealed class VipServices(SmtpListeners listeners, BindingPresence presence) : IVipServices
 {
     public void Open(VipAddress address) => listeners.OpenVirtual(address.ToIPAddress());
@@ -23,6 +24,9 @@ internal sealed class VipServices(SmtpListeners listeners, BindingPresence prese
 
     public void Moved(VipAddress address, string newOwner, bool fullPolicy)
     {
-        // Mail of its bindings waits here until they are back or it is bound anew.
+        // The mail follows who owns the address: OwnersChanged tells, also when it goes on to somebody else.
     }
+
+    public void OwnersChanged(VipOwners? owners) => presence.SetOwners(
+        owners?.Owner.ToDictionary(pair => pair.Key.ToIPAddress(), pair => pair.Value) ?? new Dictionary<IPAddress, string>(), owners?.Draining ?? []);
 }

@@ -54,6 +54,7 @@ internal sealed class ImportJob(VeredusNode node, string source, int concurrency
                 },
                 TraceHeader = suppressTraceHeaders ? null : TraceHeader,
                 Rebind = Rebind,
+                IsKnown = node.Moves is { } moves ? moves.IsKnown : null,
             };
             await foreach (var imported in SpoolImport.RunAsync(node.Spool, options, node.Ids, node.Time, cancellationToken))
                 Take(imported);
@@ -89,6 +90,7 @@ internal sealed class ImportJob(VeredusNode node, string source, int concurrency
         {
             LogReception(message, envelope);
             node.Statistics.Received(message.Size);
+            node.Moves?.Imported(message.Id, envelope);
             node.Delivery.Enqueue(message, envelope);
         }
         else if (imported.Result is Spool.ImportResult.Ok && !node.Delivery.Holds(imported.Id) && node.Spool.TryFind(imported.Id, out var earlier))

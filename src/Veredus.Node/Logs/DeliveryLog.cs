@@ -29,6 +29,26 @@ internal sealed class DeliveryLog(IMailLog log, NodeStatistics statistics) : IDe
         });
     }
 
+    public void Moved(in MovedEvent moved)
+    {
+        var envelope = moved.Envelope;
+        log.Write(new DeliveryRecord
+        {
+            Time = moved.Time.ToUnixTimeSeconds(),
+            MessageId = LogId.From(envelope.Id),
+            BatchId = LogId.From(envelope.BatchId),
+            ConnectionId = ConnectionOf(envelope),
+            Kind = DeliveryKind.HandedOver,
+            Domain = moved.Domain,
+            Size = moved.BytesSent,
+            BindingGroup = envelope.BindingGroup,
+            Binding = envelope.Binding,
+            Retries = moved.Retries,
+            SinceReception = TimeSpan.FromSeconds(moved.Seconds),
+            RemoteAddress = moved.Remote,
+        });
+    }
+
     public void Failed(in FailedEvent failed)
     {
         statistics.Failed(failed.IsPermanent);

@@ -44,6 +44,16 @@ internal sealed class LiveSettings : IReceptionSettings, IBindingAssigner, IConf
         }
     }
 
+    (string Group, string Binding) IBindingAssigner.Reassign(Envelope envelope)
+    {
+        var rules = _current.Rules;
+        lock (_random)
+        {
+            var assignment = BindingAssigner.Assign(rules.Configuration, BindingFacts.Of(envelope), rules.BindingState, _random);
+            return assignment.By is AssignedBy.Default or AssignedBy.Nobody ? (envelope.BindingGroup, envelope.Binding) : (assignment.Name.Group, assignment.Name.Binding);
+        }
+    }
+
     public ValueTask<IPreparedConfiguration?> PrepareAsync(ConfigurationChange change, PreparationProblems problems, CancellationToken cancellationToken)
     {
         var next = Prepare(change.New, _current);

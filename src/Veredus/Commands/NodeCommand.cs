@@ -32,9 +32,9 @@ internal static class NodeCommand
     {
         var skip = call.Parse.GetValue(Skip);
         var version = VersionCommand.Version.Split(' ')[0];
-        var cluster = new ClusterService(version);
         ControlEndpoints control = null!;
         var network = new ClusterNetwork(version, () => control.Runner);
+        var cluster = new ClusterService(version, network);
         control = new(version, cluster.Commands);
         var options = new NodeOptions
         {
