@@ -22,12 +22,14 @@ internal sealed class Prober : IAsyncDisposable
     private readonly TimeSpan _interval;
     private TaskCompletionSource _round = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _probes;
+    private int _moves;
 
     private sealed class Entry(IPAddress address, long now)
     {
         public IPAddress Address { get; } = address;
         public long LastGood { get; set; } = now;
         public string Node { get; set; } = "";
+        public string LastNode { get; set; } = "";
         public TimeSpan LongestGap { get; set; }
     }
 
@@ -41,6 +43,9 @@ internal sealed class Prober : IAsyncDisposable
 
     /// <summary>Tries so far, over all addresses.</summary>
     public long Probes => Interlocked.Read(ref _probes);
+
+    /// <summary>How often an address was found on another node than before.</summary>
+    public int Moves => Volatile.Read(ref _moves);
 
     /// <summary>Raised when another node greets than before, or none any more (empty); on the probe's task.</summary>
     public event Action<IPAddress, string>? Changed;
@@ -126,6 +131,9 @@ internal sealed class Prober : IAsyncDisposable
             entry.Node = node;
             if (node.Length > 0)
             {
+                if (entry.LastNode.Length > 0 && entry.LastNode != node)
+                    _moves++;
+                entry.LastNode = node;
                 // It worked from the begin of this try on.
                 entry.LongestGap = Longer(entry.LongestGap, Stopwatch.GetElapsedTime(entry.LastGood, begun));
                 entry.LastGood = begun;

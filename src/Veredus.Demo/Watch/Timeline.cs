@@ -16,7 +16,8 @@ internal sealed class Timeline : IAsyncDisposable
 
     private readonly Lock _gate = new();
     private readonly List<TimelineEntry> _entries = [];
-    private readonly Dictionary<IPAddress, string> _changes = [];
+    private readonly Dictionary<IPAddress, string> _changes = [], _owners = [];
+    private readonly Dictionary<IPAddress, int> _silent = [];
     private readonly Action<TimelineEntry> _show;
     private readonly CancellationTokenSource _ending = new();
     private Task _watching = Task.CompletedTask;
@@ -52,6 +53,8 @@ internal sealed class Timeline : IAsyncDisposable
         };
         cluster.Arp.Doubled += seen => Say($"DOUBLE: {string.Join("; ", seen.GroupBy(one => $"{cluster.NameOf(one.One)} and {cluster.NameOf(one.Other)}").Select(pair =>
             $"{string.Join(' ', pair.Select(one => Short(one.Address)))} answered by {pair.Key}"))}");
+        foreach (var state in cluster.Probe.States)
+            _owners[state.Address] = state.Node;
         _members = string.Join(", ", cluster.Hosts.Select(host => host.Name));
         _watching = WatchAsync(cluster);
     }
@@ -76,6 +79,7 @@ internal sealed class Timeline : IAsyncDisposable
         }
     }
 
+    /// <summary>Tells moves, and silence that lasts longer than one turn; a single probe that was lost is no news.</summary>
     private void TellChanges()
     {
         KeyValuePair<IPAddress, string>[] changes;
@@ -84,13 +88,28 @@ internal sealed class Timeline : IAsyncDisposable
             changes = [.. _changes];
             _changes.Clear();
         }
-        var lines = changes.GroupBy(change => change.Value).OrderBy(group => group.Key, StringComparer.Ordinal)
-            .Select(group => (Node: group.Key, Text: string.Join(' ', group.Select(change => change.Key).OrderBy(address => address.GetAddressBytes()[3]).Select(Short)))).ToArray();
-        if (lines.FirstOrDefault(line => line.Node.Length == 0).Text is { } silent)
-            Say($"{silent} no answer");
-        if (lines.Where(line => line.Node.Length > 0).ToArray() is { Length: > 0 } moved)
-            Say(string.Join("   ", moved.Select(line => $"{line.Text} -> {line.Node}")));
+        var moved = new List<KeyValuePair<IPAddress, string>>();
+        foreach (var (address, node) in changes)
+        {
+            if (node.Length == 0)
+            {
+                _silent.TryAdd(address, 0);
+                continue;
+            }
+            var wasTold = _silent.Remove(address, out var turns) && turns > 1;
+            if (wasTold || (_owners.TryGetValue(address, out var before) && before != node))
+                moved.Add(new(address, node));
+            _owners[address] = node;
+        }
+        foreach (var address in _silent.Keys)
+            _silent[address]++;
+        if (_silent.Where(entry => entry.Value == 2).Select(entry => entry.Key).ToArray() is { Length: > 0 } silent)
+            Say($"{List(silent)} no answer");
+        if (moved.Count > 0)
+            Say(string.Join("   ", moved.GroupBy(move => move.Value).OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => $"{List(group.Select(move => move.Key))} -> {group.Key}")));
     }
+
+    private static string List(IEnumerable<IPAddress> addresses) => string.Join(' ', addresses.OrderBy(address => address.GetAddressBytes()[3]).Select(Short));
 
     /// <summary>The members as the first healthy host's node sees them.</summary>
     private async Task LookAtMembersAsync(DemoCluster cluster)

@@ -17,7 +17,7 @@ internal static class CommandTree
             Veredus: a mail transfer agent that runs as a cluster.
 
             First steps:
-              veredus demo                 a node that moves mail, on this machine, for a look
+              veredus demo                 a cluster on this machine, to look at and to break
               veredus status               how the node does
               veredus queue list           what waits, and where to
               veredus console              ask the node anything ('help' lists the commands)
@@ -40,6 +40,7 @@ internal static class CommandTree
             NodeCommand.Build(host),
             SetupCommand.Build(host),
             DemoCommand.Build(host),
+            ChaosCommand.Build(host),
             UserCommand.Build(host),
             LinksCommand.Build(host),
             DoctorCommand.Build(host),

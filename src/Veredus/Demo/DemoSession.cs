@@ -12,8 +12,9 @@ internal static class DemoSession
     /// <summary>Runs <paramref name="inside"/> in namespaces of its own, or <paramref name="loopback"/> where there can be none.</summary>
     /// <param name="what">What it is, for <c>demo status</c>.</param>
     /// <param name="length">It ends by itself after this time.</param>
+    /// <param name="further">Options for the half inside, behind those that were given.</param>
     public static async Task<int> RunAsync(
-        Call call, string what, TimeSpan length, Func<DemoDirectory, DemoState, CancellationToken, Task<int>> inside, Func<Isolation, CancellationToken, Task<int>> loopback, CancellationToken cancellationToken)
+        Call call, string what, TimeSpan length, Func<DemoDirectory, DemoState, CancellationToken, Task<int>> inside, Func<Isolation, CancellationToken, Task<int>> loopback, CancellationToken cancellationToken, params string[] further)
     {
         if (call.Host.Environment(Launcher.DirectoryVariable) is { Length: > 0 } path)
             return await InsideAsync(call, DemoDirectory.Of(path), inside, cancellationToken);
@@ -29,7 +30,7 @@ internal static class DemoSession
             var state = new DemoState(directory.Id, isolation.Name, what, Environment.ProcessId, DemoDirectory.StartOf(Environment.ProcessId), call.Now, call.Now + length);
             directory.Write(state);
             Tell(call, $"demo {directory.Id}   {isolation}   stops by {(call.Now + length).ToLocalTime().ToString("HH:mm", CultureInfo.InvariantCulture)} (--for)");
-            return await Launcher.RunAsync(directory, isolation.Kind, [.. call.Parse.Tokens.Select(token => token.Value)], cancellationToken);
+            return await Launcher.RunAsync(directory, isolation.Kind, [.. call.Parse.Tokens.Select(token => token.Value), .. further], cancellationToken);
         }
         finally
         {
