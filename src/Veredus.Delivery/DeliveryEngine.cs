@@ -27,6 +27,8 @@ public sealed partial class DeliveryEngine : ISchedulerShell, IAsyncDisposable
 
     private const int Settlers = 2;
 
+    private static readonly TimeSpan HeldCheck = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Queues looked at in one hold of the lock.</summary>
     private const int QueueSlice = 100;
 
@@ -168,6 +170,19 @@ public sealed partial class DeliveryEngine : ISchedulerShell, IAsyncDisposable
     {
         await StopAsync(TimeSpan.Zero);
         _abort.Dispose();
+    }
+
+    /// <summary>Waits while it is not certain that the spool is still this process's (it was frozen, the storage is slow).</summary>
+    /// <returns><see langword="false"/>: it is not, or the node stops.</returns>
+    internal async ValueTask<bool> UntilSpoolHeldAsync()
+    {
+        while (!_parts.Spool.IsHeld)
+        {
+            if (_parts.Spool.Fault is not null || _stopping)
+                return false;
+            await Task.Delay(HeldCheck, _parts.Time, Aborting);
+        }
+        return true;
     }
 
     /// <summary>Cancelled when messages under way have to be given up for a shutdown.</summary>

@@ -178,6 +178,7 @@ public sealed class VeredusNode : IAsyncDisposable
         Logs = Own(new MailLogs(time));
         var logConfiguration = new LogConfiguration(Logs, _options.LogToStderr);
         Guard(ExitCode.OperatingSystem, () => logConfiguration.Start(snapshot));
+        Own(Guard(ExitCode.Spool, () => new SpoolKeeper(Spool, snapshot.Global.Get(Options.Spoolbase), Logs, time)));
         foreach (var warning in StartWarnings)
             Logs.Panic(PanicLevel.Warning, PanicSubsystems.Start, "", warning);
 

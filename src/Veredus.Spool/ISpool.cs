@@ -12,6 +12,9 @@ public interface ISpool : IAsyncDisposable
     /// <summary>Cancelled when <see cref="Fault"/> is set: stop accepting and delivering.</summary>
     CancellationToken Faulted { get; }
 
+    /// <summary>Whether the spool is certainly still this process's. If not, nothing may be accepted, delivered or handed over; on shared storage another node may have it.</summary>
+    bool IsHeld => Fault is null;
+
     SpoolStatistics Statistics { get; }
 
     /// <summary>A new body to fill; dispose it after the commit, or instead of it.</summary>

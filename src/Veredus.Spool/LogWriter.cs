@@ -25,6 +25,7 @@ internal sealed class LogWriter : IDisposable
     private List<WriteRequest> _requests = [];
     private List<SideRecord> _side = [];
     private bool _flushDue, _signaled, _stopping;
+    private string? _lost;
 
     // The writer's own.
     private List<WriteRequest> _requestsAtWork = [];
@@ -155,20 +156,26 @@ internal sealed class LogWriter : IDisposable
     public bool Step()
     {
         bool flush;
+        string? lost;
         lock (_queue)
         {
             (_requests, _requestsAtWork) = (_requestsAtWork, _requests);
             (_side, _sideAtWork) = (_sideAtWork, _side);
             flush = _flushDue;
             _flushDue = _signaled = false;
+            lost = _lost;
         }
+        if (lost is not null && Fault is null)
+            SetFault(lost);
         if (_requestsAtWork.Count == 0 && _sideAtWork.Count == 0 && !flush)
             return false;
         _nextRequest = 0;
         try
         {
-            if (Fault is null)
+            if (Fault is null && IsHeld())
                 WriteAll(flush);
+            else if (Fault is null)
+                Postpone(flush);
         }
         catch (DiskException e)
         {
@@ -179,6 +186,39 @@ internal sealed class LogWriter : IDisposable
         _requestsAtWork.Clear();
         _sideAtWork.Clear();
         return true;
+    }
+
+    /// <summary>Whether it was proved a moment ago that the spool is still this process's.</summary>
+    public Func<bool> IsHeld { get; init; } = static () => true;
+
+    /// <summary>The spool is no longer this process's: nothing more is written.</summary>
+    public void Lose(string reason)
+    {
+        lock (_queue)
+        {
+            _lost ??= reason;
+            if (!_signaled)
+                Signal();
+        }
+    }
+
+    /// <summary>Nobody has looked for a while whether the spool is still ours (this process was frozen, the storage is slow): commits are refused; what says that mail was delivered must not get lost, and waits.</summary>
+    private void Postpone(bool flush)
+    {
+        for (; _nextRequest < _requestsAtWork.Count; _nextRequest++)
+        {
+            var request = _requestsAtWork[_nextRequest];
+            if (request.Kind is RequestKind.Commit)
+                _tables.Disclaim(request.Messages);
+            request.Complete(new(CommitStatus.Failed, [], "spool: it is not certain at this moment that the spool is still this node's"));
+        }
+        _deferred.AddRange(_sideAtWork);
+        if (flush)
+            _timerRuns = false;
+        if (_timerRuns)
+            return;
+        _timerRuns = true;
+        _flushTimer.Change(_options.FlushInterval, Timeout.InfiniteTimeSpan);
     }
 
     private void WriteAll(bool flush)
@@ -343,6 +383,18 @@ internal sealed class LogWriter : IDisposable
             _current.SyncedEnd = _current.End;
             Syncs++;
         }
+        if (_group.Count > 0 && !IsHeld())
+        {
+            // Frozen in the middle of it: whoever has taken the spool since may not have seen these records, so they were never promised.
+            foreach (var request in _group)
+            {
+                request.File?.Keep();
+                if (request.Kind is RequestKind.Commit)
+                    _tables.Disclaim(request.Messages);
+                request.Complete(new(CommitStatus.Failed, [], "spool: it is not certain that the spool was still this node's when this was written"));
+            }
+            _group.Clear();
+        }
         _tables.Publish(_group);
         EndRemovals();
         foreach (var request in _group)
@@ -394,9 +446,11 @@ internal sealed class LogWriter : IDisposable
         request.Complete(new(error?.Error is DiskError.NoSpace ? CommitStatus.NoSpace : CommitStatus.Failed, [], error?.Message ?? Fault!.Message));
     }
 
-    private void SetFault(DiskException e)
+    private void SetFault(DiskException e) => SetFault($"spool: {e.Message} Nothing more is accepted or delivered until a restart.", e);
+
+    private void SetFault(string message, Exception? cause = null)
     {
-        Fault = new($"spool: {e.Message} Nothing more is accepted or delivered until a restart.", e);
+        Fault = new(message, cause);
         _octets.Clear();
         _removalSlots.Release(int.MaxValue / 2);  // whoever waits to remove goes on; nothing will be recorded
         _faulted.Cancel();

@@ -21,7 +21,7 @@ internal static class SpoolFormat
             MakeDirectories(disk, spoolBase);
             return id;
         }
-        var foreign = disk.List(spoolBase).Concat(disk.ListDirectories(spoolBase)).FirstOrDefault(name => !Ours.Contains(name));
+        var foreign = disk.List(spoolBase).Concat(disk.ListDirectories(spoolBase)).FirstOrDefault(name => !Ours.Contains(name) && !name.StartsWith("spool.renewed-", StringComparison.Ordinal) && !name.StartsWith("moves.ledger", StringComparison.Ordinal));
         if (foreign is not null)
             throw new SpoolOpenException($"spool: '{spoolBase}' is no Veredus spool and not empty (it holds '{foreign}'). Set spoolbase to an empty directory of its own.");
         if (disk.List(Path.Combine(spoolBase, Segments)) is [var left, ..])

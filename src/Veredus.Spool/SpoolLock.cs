@@ -13,6 +13,9 @@ namespace Veredus.Spool;
 /// <param name="TakeOverOf">The node whose spool another node imports, or has imported; it may come back to it.</param>
 public sealed record SpoolOwner(string Node, int Instance, int ProcessId, string Machine, string Boot, DateTimeOffset Started, DateTimeOffset Renewed, string? TakeOverOf = null)
 {
+    /// <summary>How often the spool was taken: who holds an earlier number has lost it.</summary>
+    public uint Epoch { get; init; }
+
     private const string FirstLine = "veredus-spool-lock 1";
 
     public string Format() => string.Create(CultureInfo.InvariantCulture, $"""
@@ -24,6 +27,7 @@ public sealed record SpoolOwner(string Node, int Instance, int ProcessId, string
         boot {Boot}
         started {Started.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}
         renewed {Renewed.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}
+        epoch {Epoch}
         {(TakeOverOf is null ? "" : $"takeover_of {TakeOverOf}\n")}
         """);
 
@@ -51,7 +55,7 @@ public sealed record SpoolOwner(string Node, int Instance, int ProcessId, string
             values.GetValueOrDefault("boot", ""),
             Time("started"),
             Time("renewed"),
-            values.GetValueOrDefault("takeover_of"));
+            values.GetValueOrDefault("takeover_of")) { Epoch = (uint)Number("epoch") };
         return true;
 
         int Number(string name) => int.TryParse(values.GetValueOrDefault(name), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
@@ -71,74 +75,5 @@ public sealed record SpoolOwner(string Node, int Instance, int ProcessId, string
         {
             return "unknown";
         }
-    }
-}
-
-/// <summary>The lock of a spool base: an fcntl lock held for life, and a record that says whose it is.</summary>
-internal sealed class SpoolLock : IDisposable
-{
-    /// <summary>An owner on another machine that said so within this time is taken to live, whatever the lock says.</summary>
-    public static readonly TimeSpan RenewalLimit = TimeSpan.FromSeconds(30);
-
-    private readonly IDiskLock _lock;
-    private SpoolOwner _owner;
-
-    private SpoolLock(IDiskLock diskLock, SpoolOwner owner) => (_lock, _owner) = (diskLock, owner);
-
-    /// <summary>The node that the record named when the lock was taken; empty: there was none.</summary>
-    public string OwnerBefore { get; private init; } = "";
-
-    public static string PathOf(string spoolBase) => Path.Combine(spoolBase, "spool.lock");
-
-    /// <param name="isImport">The spool is only held while its messages are moved away: its own node may come back to it afterwards.</param>
-    /// <exception cref="SpoolOpenException">Held by a living process, or the record names another node and <paramref name="takeOver"/> is not set.</exception>
-    public static SpoolLock Take(IDisk disk, string spoolBase, string node, int instance, bool takeOver, TimeProvider time, bool isImport = false)
-    {
-        var path = PathOf(spoolBase);
-        var diskLock = disk.TryLock(path);
-        if (diskLock is null)
-            throw new SpoolOpenException($"spool: '{spoolBase}' is {Describe(disk, path)}. Stop that process first; two never share a spool.");
-        try
-        {
-            string? takeOverOf = null;
-            var (machine, boot) = SpoolOwner.ThisMachine();
-            var now = time.GetUtcNow();
-            if (SpoolOwner.TryParse(diskLock.ReadText(), out var last))
-            {
-                var seconds = (long)(now - last.Renewed).TotalSeconds;
-                if (last.Node != node && last.TakeOverOf != node && !takeOver)
-                    throw new SpoolOpenException($"spool: '{spoolBase}' belongs to {last.Node} (renewed {seconds} s ago); this node is {node}. Set spoolbase to this node's own directory, or, if {last.Node} is gone, start with --take-over.");
-                if (isImport)
-                    takeOverOf = last.TakeOverOf ?? (last.Node == node ? null : last.Node);
-                if (last.Machine != machine && seconds < RenewalLimit.TotalSeconds)
-                    throw new SpoolOpenException($"spool: '{spoolBase}' belongs to {last.Node} on another machine (renewed {seconds} s ago). Stop it there and wait {RenewalLimit.TotalSeconds:0} s.");
-            }
-            var owner = new SpoolOwner(node, instance, Environment.ProcessId, machine, boot, now, now, takeOverOf);
-            diskLock.WriteText(owner.Format());
-            return new(diskLock, owner) { OwnerBefore = takeOverOf ?? last?.Node ?? "" };
-        }
-        catch
-        {
-            diskLock.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Writes the renewal time.</summary>
-    public void Renew(DateTimeOffset now)
-    {
-        _owner = _owner with { Renewed = now };
-        _lock.WriteText(_owner.Format());
-    }
-
-    public void Dispose() => _lock.Dispose();
-
-    private static string Describe(IDisk disk, string path)
-    {
-        using var file = disk.Open(path, writable: false);
-        var text = new byte[4096];
-        return SpoolOwner.TryParse(System.Text.Encoding.UTF8.GetString(text.AsSpan(0, file.Read(text, 0))), out var owner)
-            ? $"{(owner.TakeOverOf is null ? "in use" : "being imported")} by {owner.Node} instance {owner.Instance} (process {owner.ProcessId}, started {owner.Started.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC)"
-            : "in use by another process";
     }
 }

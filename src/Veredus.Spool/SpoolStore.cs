@@ -35,7 +35,7 @@ public sealed class SpoolStore : ISpool
         foreach (var segment in found.Used)
             _tables.AddSegment(segment.Segment);
         _large = new(disk, Path.Combine(options.Base, SpoolFormat.Large), found.NextNumber);
-        _writer = new(options, _pool, _tables, _large, time);
+        _writer = new(options, _pool, _tables, _large, time) { IsHeld = () => ProofLimit is not { } limit || _lock.IsProved(limit) };
         _recovery = new(disk, _tables, _large, _quarantine, found);
         _compactor = new(options, disk, _pool, _tables, _writer, _quarantine, time);
         _pool.Prepare();
@@ -125,9 +125,36 @@ public sealed class SpoolStore : ISpool
         }
     }
 
-    /// <summary>Rewrites the renewal time of the lock record; every 5 s on shared storage.</summary>
-    /// <exception cref="DiskException">The storage is gone: stop accepting.</exception>
-    public void RenewLock() => _lock.Renew(_time.GetUtcNow());
+    /// <summary>How long what was proved last counts: afterwards nothing is promised or given out until <see cref="RenewLock"/> proves it anew. Endless before <see cref="Guard"/>.</summary>
+    public TimeSpan? ProofLimit { get; private set; }
+
+    public bool IsHeld => Fault is null && (ProofLimit is not { } limit || _lock.IsProved(limit));
+
+    /// <summary>From now on the spool counts as ours only while <see cref="RenewLock"/> has proved it within <paramref name="limit"/>.</summary>
+    public void Guard(TimeSpan limit) => ProofLimit = limit;
+
+    /// <summary>Looks whether the spool is still this process's and says that its owner lives; every 5 s. Blocks.</summary>
+    /// <exception cref="SpoolTakenException">Another node has taken it: nothing more is accepted or delivered.</exception>
+    /// <exception cref="DiskException">The storage does not answer: if that goes on, stop.</exception>
+    public void RenewLock()
+    {
+        try
+        {
+            _lock.Renew();
+        }
+        catch (SpoolTakenException taken)
+        {
+            _writer.Lose(taken.Message);
+            throw;
+        }
+    }
+
+    /// <summary>Gives the spool up: nothing more is accepted or delivered. For storage that no longer answers.</summary>
+    public void Lose(string reason) => _writer.Lose(reason);
+
+    /// <summary>Who holds the spool at a place, as its record says; <see langword="null"/>: there is no record.</summary>
+    /// <exception cref="DiskException">It cannot be read.</exception>
+    public static SpoolOwner? OwnerOf(string spoolBase) => SpoolLock.Read(new LinuxDisk(UnixFileMode.UserRead | UnixFileMode.UserWrite), spoolBase);
 
     public SpoolBody CreateBody() => new(_options.LargeMessageThreshold, _large.Create);
 
@@ -265,7 +292,8 @@ public sealed class SpoolStore : ISpool
         _closed = true;
         await _compactor.StopAsync();
         _writer.Dispose();
-        _compactor.IndexLast();
+        if (Fault is null)
+            _compactor.IndexLast();
         _tables.CloseSegments();
         _pool.Dispose();
         _lock.Dispose();

@@ -19,6 +19,11 @@ internal sealed partial class ConnectionRunner
                 if (taken is Taken.Park)
                     continue;
             }
+            if (!parts.Spool.IsHeld && !await engine.UntilSpoolHeldAsync())
+            {
+                PutBack(connection, 0);
+                break;
+            }
             if (!await PrepareAsync(connection, envelopes))
                 break;
             if (envelopes.Count > 0)

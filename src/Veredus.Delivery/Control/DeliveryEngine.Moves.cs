@@ -60,11 +60,12 @@ public sealed partial class DeliveryEngine
     {
         while (true)
         {
-            var (message, nextTry) = Locked(static (scheduler, now, node) =>
+            var (message, nextTry) = Locked(static (scheduler, now, work) =>
             {
-                var taken = scheduler.IsRunning && scheduler.MoveQueues().FirstOrDefault(queue => queue.Domain.Name == node) is { } queue ? scheduler.TakeMove(queue) : null;
+                var (node, isHeld) = work;
+                var taken = scheduler.IsRunning && isHeld && scheduler.MoveQueues().FirstOrDefault(queue => queue.Domain.Name == node) is { } queue ? scheduler.TakeMove(queue) : null;
                 return (taken, taken?.Move?.NextTry is { } due && due > now.Ms ? now.UnixMs + (due - now.Ms) : 0);
-            }, node);
+            }, (node, _parts.Spool.IsHeld));
             if (message is null)
                 return null;
             if (_outcomes.TryRead(message, out var trouble) is { } envelope)
