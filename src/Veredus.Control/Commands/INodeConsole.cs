@@ -88,6 +88,10 @@ public interface INodeConsole
 /// <summary>What the console asks of the spool: taking others over.</summary>
 public interface ISpoolConsole
 {
+    /// <summary>Takes the spool of a dead node over (<c>spool takeover</c>).</summary>
+    /// <returns>Why not; <see langword="null"/>: it has begun, and <see cref="ImportProgress"/> shows how far it is.</returns>
+    ValueTask<string?> StartTakeOverAsync(string node, string path, CancellationToken cancellationToken) => new("spools cannot be taken over here");
+
     /// <summary>Starts to take over another spool; completes when that spool is held, or cannot be.</summary>
     /// <returns>Why not; <see langword="null"/> when it runs.</returns>
     ValueTask<string?> StartImportAsync(string path, int concurrency, bool suppressTraceHeaders, CancellationToken cancellationToken);

@@ -8,6 +8,7 @@ public sealed class SpoolCommands(ISpoolConsole spool)
     public IEnumerable<ControlCommand> Commands =>
     [
         new("spool import", "PATH [concurrency] [suppress_trace_headers]", "takes another spool over", ImportAsync),
+        new("spool takeover", "NODE PATH", "takes the spool of a node that is dead over: its mail goes on from here", TakeOverAsync),
         new("spool import_poll", "PATH", "how far an import is", Poll) { HasJson = true },
         new("spool_in", "ID", "loads one message of the own spool that is in no queue", SpoolIn),
     ];
@@ -26,6 +27,11 @@ public sealed class SpoolCommands(ISpoolConsole spool)
             ? ControlAnswer.Error(ControlErrors.Conflict, error)
             : ControlAnswer.Ok($"import of {words[0]} started; 'spool import_poll {words[0]}' shows how far it is");
     }
+
+    private async ValueTask<ControlAnswer> TakeOverAsync(ControlCall call, CancellationToken cancellationToken) => call.Arguments is not [var node, var path]
+        ? ControlAnswer.Usage(call.Command)
+        : await spool.StartTakeOverAsync(node, path, cancellationToken) is { } error ? ControlAnswer.Error(ControlErrors.Conflict, error)
+        : ControlAnswer.Ok($"takeover of {node}'s spool {path} started; 'spool import_poll {path}' shows how far it is");
 
     private ValueTask<ControlAnswer> Poll(ControlCall call, CancellationToken cancellationToken)
     {

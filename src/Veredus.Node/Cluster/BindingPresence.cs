@@ -48,9 +48,13 @@ internal sealed class BindingPresence : IBindingPresence
         return state with { Here = _here.ToFrozenSet() };
     });
 
-    /// <summary>Who owns which address; empty: nobody is known.</summary>
-    public void SetOwners(IReadOnlyDictionary<IPAddress, string> owners, IEnumerable<string> draining) =>
-        Replace(state => state with { Owners = owners.ToFrozenDictionary(), Draining = [.. draining] });
+    /// <summary>Whether this node gives all its mail away.</summary>
+    public bool IsDrained => _state.IsDrained;
+
+    /// <summary>Who owns which address; empty: nobody is known. A node that takes part again is not drained any more.</summary>
+    /// <param name="isDraining">Whether this node is among those that give everything away; <see langword="null"/>: unknown.</param>
+    public void SetOwners(IReadOnlyDictionary<IPAddress, string> owners, IEnumerable<string> draining, bool? isDraining) =>
+        Replace(state => state with { Owners = owners.ToFrozenDictionary(), Draining = [.. draining], IsDrained = state.IsDrained && isDraining is not false });
 
     /// <summary>The other nodes that mail can be handed to.</summary>
     public void SetMembers(IEnumerable<string> others) => Replace(state => state with { Members = others.ToFrozenSet(StringComparer.Ordinal) });

@@ -6,7 +6,7 @@ using Veredus.Node.Inbound;
 namespace Veredus.Node;
 
 /// <summary>What follows a virtual address in this node: SMTP sockets, bindings and, where they go, their mail.</summary>
-internal sealed class VipServices(SmtpListeners listeners, BindingPresence presence) : IVipServices
+internal sealed class VipServices(string node, SmtpListeners listeners, BindingPresence presence) : IVipServices
 {
     public void Open(VipAddress address) => listeners.OpenVirtual(address.ToIPAddress());
 
@@ -28,5 +28,5 @@ internal sealed class VipServices(SmtpListeners listeners, BindingPresence prese
     }
 
     public void OwnersChanged(VipOwners? owners) => presence.SetOwners(
-        owners?.Owner.ToDictionary(pair => pair.Key.ToIPAddress(), pair => pair.Value) ?? new Dictionary<IPAddress, string>(), owners?.Draining ?? []);
+        owners?.Owner.ToDictionary(pair => pair.Key.ToIPAddress(), pair => pair.Value) ?? new Dictionary<IPAddress, string>(), owners?.Draining ?? [], owners?.Draining.Contains(node));
 }

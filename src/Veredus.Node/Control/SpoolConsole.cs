@@ -11,6 +11,11 @@ internal sealed class SpoolConsole(VeredusNode node) : ISpoolConsole, IAsyncDisp
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _gate = new();
 
+    /// <summary>Silence after which the owner of a spool counts as dead (logging.md 9.1).</summary>
+    private static readonly TimeSpan TakeOverAfter = TimeSpan.FromSeconds(30);
+
+    private const int TakeOverConcurrency = 8;
+
     public async ValueTask<string?> StartImportAsync(string path, int concurrency, bool suppressTraceHeaders, CancellationToken cancellationToken)
     {
         if (!Path.IsPathFullyQualified(path))
@@ -25,6 +30,34 @@ internal sealed class SpoolConsole(VeredusNode node) : ISpoolConsole, IAsyncDisp
             job.Start(_stop.Token);
         }
         return await job.Opened.WaitAsync(cancellationToken);
+    }
+
+    public async ValueTask<string?> StartTakeOverAsync(string name, string path, CancellationToken cancellationToken)
+    {
+        if (!Path.IsPathFullyQualified(path))
+            return $"'{path}' is not an absolute path";
+        if (Normal(path) == Normal(node.Configuration.Current.Global.Get(Configuration.Options.Spoolbase)))
+            return $"'{path}' is this node's own spool";
+        SpoolOwner? owner;
+        try
+        {
+            owner = await Task.Run(() => SpoolStore.OwnerOf(Normal(path)), cancellationToken);
+        }
+        catch (IOException exception)
+        {
+            return exception.Message;
+        }
+        if (owner is null)
+            return $"'{path}' has no spool.lock with the record of an owner: it is no node's spool, or not mounted here";
+        // The record has the host's full name, the cluster the node's.
+        if (owner.Node != name && owner.Node.Split('.')[0] != name && owner.TakeOverOf?.Split('.')[0] != name)
+            return $"'{path}' belongs to {owner.Node}, not to {name}";
+        if (node.Moves?.IsMember(name) is true)
+            return $"{name} is in the cluster: it is not dead. Drain it (veredus node drain {name}) or stop it first";
+        var seconds = (node.Time.GetUtcNow() - owner.Renewed).TotalSeconds;
+        if (owner.Node.Split('.')[0] == name && seconds < TakeOverAfter.TotalSeconds)
+            return $"{owner.Node} said {seconds:0} s ago that it lives; it counts as dead after {TakeOverAfter.TotalSeconds:0} s of silence. Try again in {TakeOverAfter.TotalSeconds - seconds:0} s";
+        return await StartImportAsync(path, TakeOverConcurrency, suppressTraceHeaders: false, cancellationToken);
     }
 
     public ImportProgress? ImportProgress(string path) => _jobs.GetValueOrDefault(Normal(path))?.Progress;

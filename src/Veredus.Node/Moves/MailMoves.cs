@@ -85,6 +85,20 @@ internal sealed class MailMoves : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether a node is in the cluster now.</summary>
+    public bool IsMember(string node) => _channel.Membership.Find(node) is not null;
+
+    /// <summary>Gives all mail away as fast as it goes, also that of static bindings; or stops doing so.</summary>
+    public bool IsDrained
+    {
+        get => _presence.IsDrained;
+        set
+        {
+            IsHurried = value;
+            _presence.SetDrained(value);
+        }
+    }
+
     /// <summary>A message found in the spool at start. <see langword="false"/>: it was handed over before the process ended, and only has to go.</summary>
     public bool Recover(StoredMessage message, Envelope envelope, out string? doubtNode, out long doubtSince)
     {
@@ -279,6 +293,7 @@ internal sealed class MailMoves : IAsyncDisposable
         {
             while (await timer.WaitForNextTickAsync(cancellationToken))
             {
+                IsHurried = _presence.IsDrained;
                 var reassigns = Node.Configuration.Current.Get(ScopeKinds.Cluster, Options.UnconditionalRebind);
                 await Node.Delivery.RelocateAsync(IsHurried ? int.MaxValue : (int)(MigrationRate * s_tick.TotalSeconds), reassigns, cancellationToken);
                 _sender.Wake();
