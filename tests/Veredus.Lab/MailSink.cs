@@ -47,6 +47,30 @@ internal sealed class MailSink : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until so many messages have arrived.</summary>
+    public async Task CountAsync(int count, TimeSpan limit, Func<string> story)
+    {
+        using var hang = new CancellationTokenSource(limit);
+        while (true)
+        {
+            Task news;
+            lock (_gate)
+            {
+                news = _news.Task;
+                if (_arrived.Count >= count)
+                    return;
+            }
+            try
+            {
+                await news.WaitAsync(hang.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.Fail($"{count} messages never came\n{story()}");
+            }
+        }
+    }
+
     /// <summary>Waits until each of these numbers has arrived.</summary>
     public async Task UntilAsync(IReadOnlyCollection<int> numbers, TimeSpan limit, Func<string> story)
     {

@@ -176,9 +176,17 @@ internal sealed class MoveLab : IAsyncDisposable
             await OwnerAsync(binding);
     }
 
-    /// <summary>All lines of a node's log with this record type.</summary>
-    public string[] Records(int i, char type) => File.Exists(Path.Combine(DirectoryOf(i), "mainlog.ec"))
-        ? [.. File.ReadAllLines(Path.Combine(DirectoryOf(i), "mainlog.ec")).Where(line => line.Split('@') is { Length: > 4 } fields && fields[4].StartsWith(type))] : [];
+    /// <summary>Waits until some node's mainlog has such a line.</summary>
+    public async Task UntilLoggedAsync(Func<string, bool> isWanted)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        while (!Enumerable.Range(1, Size).Select(i => Path.Combine(DirectoryOf(i), "mainlog.ec")).Where(File.Exists).SelectMany(File.ReadLines).Any(isWanted))
+        {
+            if (Stopwatch.GetElapsedTime(begun) > Limit)
+                Assert.Fail($"no such line in the logs\n{Story()}");
+            await Task.Delay(100);
+        }
+    }
 
     private Task<bool> HasAsync(int i, IPAddress address) => _hosts[i - 1].RunAsync(() =>
     {

@@ -36,6 +36,14 @@ public sealed class MoveTicket
 /// <param name="Paused">Not before a time: the other node would not take them, or may have them already.</param>
 public sealed record MoveQueueLine(string Node, int Waiting, int Paused);
 
+/// <summary>What holds a message that has to do with other nodes.</summary>
+/// <param name="Domain">Its own routing domain.</param>
+/// <param name="Target">It stands in the queue of this node; <see langword="null"/>: in the queue of its binding.</param>
+/// <param name="DoubtNode">Who may have it as well.</param>
+/// <param name="NotBefore">It is not handed over before.</param>
+/// <param name="NextTry">When it will be tried once it is there; <see langword="null"/>: at once.</param>
+public sealed record MessageMove(string Domain, string? Target, string? DoubtNode, DateTimeOffset? NotBefore, DateTimeOffset? NextTry);
+
 /// <summary>Handing messages to the nodes that own their bindings (<c>cluster.md</c> 7).</summary>
 public sealed partial class DeliveryEngine
 {
@@ -54,6 +62,17 @@ public sealed partial class DeliveryEngine
 
     public IReadOnlyList<MoveQueueLine> MoveQueues() => Locked(static (scheduler, _, _) =>
         scheduler.MoveQueues().Select(queue => new MoveQueueLine(queue.Domain.Name, queue.Active.Count, queue.Delayed.Count)).ToList(), 0);
+
+    /// <returns><see langword="null"/>: no such message here, or no other node has to do with it.</returns>
+    public MessageMove? Move(MessageId id) => Locked(static (scheduler, now, id) =>
+    {
+        if (scheduler.Find(id) is not { Move: { } move } message)
+            return null;
+        DateTimeOffset? At(long due) => due > now.Ms ? DateTimeOffset.FromUnixTimeMilliseconds(now.UnixMs + (due - now.Ms)) : null;
+        var isMoving = message.Queue.Binding.IsMove;
+        return new MessageMove(move.Home.Domain.Name, isMoving ? message.Queue.Domain.Name : null, move.DoubtNode,
+            isMoving && message.Place is MessagePlace.Delayed ? At(message.Due) : move.HeldUntil > now.UnixMs ? DateTimeOffset.FromUnixTimeMilliseconds(move.HeldUntil) : null, At(move.NextTry));
+    }, id);
 
     /// <summary>The next message for a node; <see langword="null"/>: none waits, or nothing is to be sent now.</summary>
     public async ValueTask<MoveTicket?> TakeMoveAsync(string node)

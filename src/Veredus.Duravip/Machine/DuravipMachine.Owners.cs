@@ -3,7 +3,8 @@ namespace Veredus.Duravip;
 /// <summary>Who owns which address, as all members agree.</summary>
 /// <param name="Owner">Addresses without an owner are not in it.</param>
 /// <param name="Draining">Members that give everything away.</param>
-public sealed record VipOwners(IReadOnlyDictionary<VipAddress, string> Owner, IReadOnlyList<string> Draining);
+/// <param name="Present">All members that take part; one that was excluded because it is silent is not among them.</param>
+public sealed record VipOwners(IReadOnlyDictionary<VipAddress, string> Owner, IReadOnlyList<string> Draining, IReadOnlyList<string> Present);
 
 public sealed partial class DuravipMachine
 {
@@ -16,7 +17,7 @@ public sealed partial class DuravipMachine
                 return 0;
             var stamp = Mixing.Combine(table.Digest, (ulong)_view.GetHashCode()) | 1;
             foreach (var n in table.Present)
-                stamp = table.Members[n]!.IsDraining ? Mixing.Combine(stamp, (ulong)n + 1) | 1 : stamp;
+                stamp = Mixing.Combine(stamp, (ulong)n << 1 | (table.Members[n]!.IsDraining ? 1UL : 0)) | 1;
             return stamp;
         }
     }
@@ -32,12 +33,13 @@ public sealed partial class DuravipMachine
             if (row.Owner >= 0 && !row.IsBroken)
                 owners[row.Address] = table.NameOf(row.Owner);
         }
-        var draining = new List<string>();
+        var (draining, present) = (new List<string>(), new List<string>());
         foreach (var n in table.Present)
         {
+            present.Add(table.NameOf(n));
             if (table.Members[n]!.IsDraining)
                 draining.Add(table.NameOf(n));
         }
-        return new(owners, draining);
+        return new(owners, draining, present);
     }
 }

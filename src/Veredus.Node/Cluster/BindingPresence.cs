@@ -21,7 +21,7 @@ internal sealed class BindingPresence : IBindingPresence
 
     public string? Elsewhere(string group, string binding) => _state.Elsewhere(binding);
 
-    public bool IsMember(string node) => _state.Members.Contains(node);
+    public bool IsMember(string node) => _state.IsMember(node);
 
     /// <summary>The owner of a binding's address as all agree, whether or not mail can be handed to it; <see langword="null"/>: nobody, or a static binding.</summary>
     public string? Owner(string binding) => _state is var state && state.Virtual.TryGetValue(binding, out var at) ? state.Owners.GetValueOrDefault(at.Address) : null;
@@ -52,9 +52,10 @@ internal sealed class BindingPresence : IBindingPresence
     public bool IsDrained => _state.IsDrained;
 
     /// <summary>Who owns which address; empty: nobody is known. A node that takes part again is not drained any more.</summary>
+    /// <param name="present">Who takes part; <see langword="null"/>: unknown.</param>
     /// <param name="isDraining">Whether this node is among those that give everything away; <see langword="null"/>: unknown.</param>
-    public void SetOwners(IReadOnlyDictionary<IPAddress, string> owners, IEnumerable<string> draining, bool? isDraining) =>
-        Replace(state => state with { Owners = owners.ToFrozenDictionary(), Draining = [.. draining], IsDrained = state.IsDrained && isDraining is not false });
+    public void SetOwners(IReadOnlyDictionary<IPAddress, string> owners, IEnumerable<string> draining, IEnumerable<string>? present, bool? isDraining) =>
+        Replace(state => state with { Owners = owners.ToFrozenDictionary(), Draining = [.. draining], Present = present?.ToFrozenSet(StringComparer.Ordinal), IsDrained = state.IsDrained && isDraining is not false });
 
     /// <summary>The other nodes that mail can be handed to.</summary>
     public void SetMembers(IEnumerable<string> others) => Replace(state => state with { Members = others.ToFrozenSet(StringComparer.Ordinal) });
@@ -72,7 +73,7 @@ internal sealed class BindingPresence : IBindingPresence
             _state = after;
         }
         foreach (var (group, name) in after.Names.Concat(before.Names.Where(one => !after.Virtual.ContainsKey(one.Name))).Distinct())
-            if (before.IsHere(name) != after.IsHere(name) || before.Elsewhere(name) != after.Elsewhere(name) || before.Members != after.Members)
+            if (before.IsHere(name) != after.IsHere(name) || before.Elsewhere(name) != after.Elsewhere(name) || before.Members != after.Members || before.Present != after.Present)
                 Changed?.Invoke(group, name);
     }
 
@@ -84,7 +85,11 @@ internal sealed class BindingPresence : IBindingPresence
         public FrozenDictionary<IPAddress, string> Owners { get; init; } = FrozenDictionary<IPAddress, string>.Empty;
         public string[] Draining { get; init; } = [];
         public FrozenSet<string> Members { get; init; } = FrozenSet<string>.Empty;
+        public FrozenSet<string>? Present { get; init; }
         public bool IsDrained { get; init; }
+
+        /// <summary>In the control group, and not put out of the addresses' for its silence (a process that is frozen).</summary>
+        public bool IsMember(string node) => Members.Contains(node) && Present?.Contains(node) is not false;
 
         public IEnumerable<(string Group, string Name)> Names => Virtual.Select(pair => (pair.Value.Group, pair.Key)).Concat(Static);
 
@@ -94,7 +99,7 @@ internal sealed class BindingPresence : IBindingPresence
         {
             if (!Virtual.TryGetValue(binding, out var at))
                 return IsDrained ? Heir(binding) : null;
-            return !Here.Contains(at.Address) && Owners.TryGetValue(at.Address, out var owner) && Members.Contains(owner) ? owner : null;
+            return !Here.Contains(at.Address) && Owners.TryGetValue(at.Address, out var owner) && IsMember(owner) ? owner : null;
         }
 
         /// <summary>Who takes the mail of a static binding when this node is drained: the same one for a binding while the members are the same.</summary>
@@ -103,7 +108,7 @@ internal sealed class BindingPresence : IBindingPresence
             var (best, bestHash) = ((string?)null, 0u);
             foreach (var member in Members)
             {
-                if (Array.IndexOf(Draining, member) >= 0)
+                if (Array.IndexOf(Draining, member) >= 0 || !IsMember(member))
                     continue;
                 var hash = 2166136261u;
                 foreach (var letter in $"{binding}@{member}")

@@ -10,6 +10,7 @@ internal sealed class ClusterConsole(ClusterService cluster)
     public IEnumerable<ControlCommand> Commands =>
     [
         .. new Moves.MoveConsole(cluster).Commands,
+        .. new Moves.ClusterViews(cluster).Commands,
         new("cluster duravip show", "[address]", "virtual addresses: owner, participants, state", ShowAsync) { HasJson = true },
         new("cluster duravip explain", "ADDRESS", "why an address is where it is", ExplainAsync) { HasJson = true },
         new("cluster duravip move", "VIP|BINDING to NODE | FROM TO", "moves and pins an address, or all that one node has", (call, stop) => call.Arguments switch

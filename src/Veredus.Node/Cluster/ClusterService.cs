@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using Veredus.Cluster;
 using Veredus.Configuration;
 using Veredus.Control;
 using Veredus.Delivery;
@@ -41,6 +42,11 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
     public IEnumerable<ControlCommand> Commands => new ClusterConsole(this).Commands;
 
     internal PeerChannel? Channel => _channel;
+
+    internal VeredusNode Node => _node;
+
+    /// <summary>Gives commands to other nodes; <see langword="null"/>: this one is in no cluster.</summary>
+    internal Delegation? Delegation => _channel?.Delegation;
 
     internal DuravipDriver? Driver { get; private set; }
 

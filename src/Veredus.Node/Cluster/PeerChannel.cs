@@ -7,6 +7,8 @@ internal sealed class PeerChannel(ClusterNetwork network) : IClusterLinkListener
 {
     private ControlGroup Group => network.Group ?? throw new InvalidOperationException("The node is in no cluster.");
 
+    public Delegation? Delegation => network.Group?.Delegation;
+
     public string NodeName => Group.NodeName;
 
     public ClusterMembership Membership => Group.Membership;

@@ -28,5 +28,5 @@ internal sealed class VipServices(string node, SmtpListeners listeners, BindingP
     }
 
     public void OwnersChanged(VipOwners? owners) => presence.SetOwners(
-        owners?.Owner.ToDictionary(pair => pair.Key.ToIPAddress(), pair => pair.Value) ?? new Dictionary<IPAddress, string>(), owners?.Draining ?? [], owners?.Draining.Contains(node));
+        owners?.Owner.ToDictionary(pair => pair.Key.ToIPAddress(), pair => pair.Value) ?? new Dictionary<IPAddress, string>(), owners?.Draining ?? [], owners?.Present, owners?.Draining.Contains(node));
 }

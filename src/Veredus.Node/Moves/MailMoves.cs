@@ -86,7 +86,7 @@ internal sealed class MailMoves : IAsyncDisposable
     }
 
     /// <summary>Whether a node is in the cluster now.</summary>
-    public bool IsMember(string node) => _channel.Membership.Find(node) is not null;
+    public bool IsMember(string node) => _presence.IsMember(node);
 
     /// <summary>Gives all mail away as fast as it goes, also that of static bindings; or stops doing so.</summary>
     public bool IsDrained

@@ -85,7 +85,7 @@ internal sealed class MoveConsole(ClusterService cluster)
             return null;
         var known = moves.Targets.ToDictionary(target => target.Node, StringComparer.Ordinal);
         var others = channel.Membership.Members.Select(member => member.Hello).OfType<Veredus.Cluster.Hello>()
-            .Where(hello => hello.Kind is Veredus.Cluster.MemberKind.Veredus && hello.NodeName != channel.NodeName).Select(hello => hello.NodeName);
+            .Where(hello => hello.Kind is Veredus.Cluster.MemberKind.Veredus && hello.NodeName != channel.NodeName && moves.IsMember(hello.NodeName)).Select(hello => hello.NodeName);
         return new(channel.NodeName,
             [.. known.Keys.Union(others).Order(StringComparer.Ordinal).Select(node => known.GetValueOrDefault(node) ?? new(node, 0, 0, 0, 0, 0, null, ""))],
             moves.Statistics, [.. moves.InDoubt().Take(MostDoubts).Select(entry => new DoubtLine(new MessageId(entry.LocalId).ToString(), entry.Node, DateTimeOffset.FromUnixTimeMilliseconds(entry.AtMs)))]);

@@ -20,6 +20,7 @@ internal static class MessageCommand
             CommandTree.Leaf(host, "list", "Messages that wait", ["veredus message list --domain example.net", "veredus message list --spool /var/spool/veredus --sender '@example\\.com$'"], ListAsync,
                 [Binding, Domain, GlobalOptions.Limit, GlobalOptions.All, GlobalOptions.NoHeader, GlobalOptions.Format, .. SpoolList.Options]),
             CommandTree.Leaf(host, "show", "What is known of a message", ["veredus message show 10/00-00007-08B31BA6", "veredus message show 10/00-00007-08B31BA6 --json"], ShowAsync, Id),
+            CommandTree.Leaf(host, "where", "Where it is in the cluster, why there, what holds it and what happens next", ["veredus message where 10/00-00007-08B31BA6", "veredus message where 10/00-00007-08B31BA6 --json"], WhereAsync, Id),
             CommandTree.Leaf(host, "body", "Its text, as received", ["veredus message body 10/00-00007-08B31BA6", "veredus message body 10/00-00007-08B31BA6 > message.eml"], BodyAsync, Id),
             CommandTree.Leaf(host, "retry", "Next attempt now", ["veredus message retry 10/00-00007-08B31BA6", "veredus message list --format names | xargs -n1 veredus message retry"],
                 (call, stop) => ActAsync(call, "retry", stop), Id),
@@ -84,6 +85,17 @@ internal static class MessageCommand
         var reply = await call.AskAsync(client, $"{(call.IsJson ? "json " : "")}message details {id}", cancellationToken);
         if (call.IsJson)
             call.Json("veredus.message/1", client.HostName, reply.Body);
+        else
+            reply.Lines.ToList().ForEach(line => call.Out.Line(line));
+        return ExitCodes.Done;
+    }
+
+    public static async Task<int> WhereAsync(Call call, CancellationToken cancellationToken)
+    {
+        await using var client = await call.ConnectAsync(cancellationToken);
+        var reply = await call.AskAsync(client, $"{(call.IsJson ? "json " : "")}cluster message {CommandWords.Quote(call.Parse.GetValue(Id)!)}", cancellationToken);
+        if (call.IsJson)
+            call.Json("veredus.explain.message/1", client.HostName, reply.Body);
         else
             reply.Lines.ToList().ForEach(line => call.Out.Line(line));
         return ExitCodes.Done;
