@@ -7,6 +7,7 @@ using Veredus.Delivery.Dns;
 using Veredus.Logging;
 using Veredus.Node.Hosting;
 using Veredus.Node.Logs;
+using Veredus.Node.Control;
 using Veredus.Node.Inbound;
 using Veredus.Node.Moves;
 using Veredus.Node.Settings;
@@ -17,7 +18,7 @@ using Veredus.Spool;
 namespace Veredus.Node;
 
 /// <summary>One running node: reception, spool, queues, delivery and logs, put together and taken down in order (mta.md 10).</summary>
-public sealed class VeredusNode : IAsyncDisposable
+public sealed class VeredusNode : IAsyncDisposable, IControlHost
 {
     private readonly NodeOptions _options;
     private readonly Stack<IAsyncDisposable> _parts = new();

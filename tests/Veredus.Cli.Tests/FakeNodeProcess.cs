@@ -18,9 +18,9 @@ internal sealed class FakeNodeProcess : IAsyncDisposable
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         socket.Bind(new UnixDomainSocketEndPoint(Socket));
         socket.Listen();
-        var node = new NodeCommands(Node, _logs, () => authorization, () => new FakeConfig(Node.Deeds));
+        var process = new ProcessCommands(Node, _logs, () => authorization, () => new FakeConfig(Node.Deeds));
         _server = new(socket, new() { Name = Socket, HostName = "mta01", Version = "0.1.0", Authorization = authorization },
-            new([.. new QueueCommands(Queues).Commands, .. node.Commands, .. new SpoolCommands(Node).Commands]), _logs, TimeProvider.System);
+            new([.. new QueueCommands(Queues).Commands, .. new NodeCommands(Node).Commands, .. process.Commands, .. new SpoolCommands(Node).Commands]), _logs, TimeProvider.System);
     }
 
     public FakeQueues Queues { get; } = new();

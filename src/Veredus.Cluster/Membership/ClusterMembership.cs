@@ -43,7 +43,7 @@ public sealed record ClusterMembership(MemberId Self, IReadOnlyList<ClusterMembe
             return null;
         var other = Members.FirstOrDefault(member =>
             member.Id != Self && member.Hello is { } hello && hello.NodeName == own.NodeName && hello.Incarnation < own.Incarnation);
-        return other is null ? null : $"cluster: node name '{own.NodeName}' is already in use by {other.Hello!.Address}";
+        return other is null ? null : $"cluster: node name '{own.NodeName}' is already in use by {(other.Hello!.Address.Address.Equals(System.Net.IPAddress.Any) ? other.PrivateName : other.Hello.Address)}";
     }
 
     /// <summary>Answer of <c>cluster membership</c>: a block for each member that has introduced itself.</summary>

@@ -81,7 +81,7 @@ public static partial class Options
     public static readonly Option<UnixFileMode> AggregatedDirMode = Managers.Mode("dir_mode", Logs | LogsManager, "0755", "Mode of new directories.", InCluster);
     public static readonly Option<int> AggregatedMaxOpen = Managers.Int("max_open", Logs | LogsManager, 512, "Most files open at a time.", min: 1, status: InCluster);
     public static readonly Option<TimeSpan> AggregatedMaxIdle = Managers.Seconds("max_idle", Logs | LogsManager, 300, "A file not written for so long is closed.", 1, InCluster);
-    public static readonly Option<string?> ControlCache = Managers.Text("control_cache", Logs | LogsManager, "File for results of delegated commands.", InCluster, type: "path");
+    public static readonly Option<string?> ControlCache = Managers.Text("control_cache", Logs | LogsManager, "File that keeps the answers to delegated commands over restarts of a manager.", Active, nonDynamic: true, type: "path");
     public static readonly Option<string?> AggregatedTimezone = Managers.Text("timezone", Logs | LogsManager | AsLogger, "Time zone of path patterns and file names.", InCluster);
     public static readonly Option<IReadOnlyList<string>> LogSubscriber = Managers.List("subscriber", LogsNode, "Subscriber names to try for that node, in order; ( ) = pull nothing.", InCluster);
     public static readonly Option<string> AsLoggerBaseDir = Managers.TextOr("base_dir", AsLogger, "/var/log/eccluster/aslogger", "Directory of audit series.", InCluster, type: "dir");

@@ -50,7 +50,7 @@ internal sealed record ScopeDefinition(string Name, ScopeKinds Kind, ScopeKinds 
         Named("replicate", Replicate, Cluster, InstanceKind.Free, "One replicated object.", OptionStatus.ClusterNotYet),
         Plain("msgc_server", MsgcServer, "Members of the bus."),
         Plain("msgc_client", MsgcClient, "Access to the bus.", OptionStatus.ClusterNotYet),
-        Plain("logs", Logs, "Aggregated logs of a manager.", OptionStatus.ClusterNotYet),
+        Plain("logs", Logs, "Aggregated logs of a manager, and its control cache."),
         Named("manager", LogsManager, ScopeKinds.Logs, InstanceKind.Free, "Settings of one manager.", OptionStatus.ClusterNotYet),
         Named("node", LogsNode, ScopeKinds.Logs | LogsManager, InstanceKind.Free, "Subscribers for one node.", OptionStatus.ClusterNotYet),
         Plain("as_logger", AsLogger, "Audit series on disk.", OptionStatus.ClusterNotYet),

@@ -10,6 +10,9 @@ public sealed record ControlEndpoint
     /// <summary>The node's socket.</summary>
     public const string DefaultPath = "/run/veredus/control.sock";
 
+    /// <summary>The manager's socket.</summary>
+    public const string ManagerPath = "/run/veredus/manager.sock";
+
     /// <summary>The port where none is given.</summary>
     public const int DefaultPort = 2025;
 

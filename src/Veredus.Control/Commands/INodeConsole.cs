@@ -61,28 +61,32 @@ public interface IQueueConsole
     bool RemoveTrace(int number);
 }
 
-/// <summary>What the console asks of the node as a whole.</summary>
-public interface INodeConsole
+/// <summary>What the console asks of any daemon, node or manager.</summary>
+public interface IProcessConsole
 {
     string HostName { get; }
 
     string Version { get; }
 
+    void ReopenLogs();
+
+    /// <summary>Begins the orderly stop; returns at once.</summary>
+    /// <param name="now">Without waiting for transactions and messages under way.</param>
+    void Shutdown(bool now);
+}
+
+/// <summary>What the console asks of the node as a whole.</summary>
+public interface INodeConsole : IProcessConsole
+{
     IReadOnlyList<SessionLine> Inbound();
 
     /// <summary>Loaded modules: scope, instance, enabled, description.</summary>
     IReadOnlyList<ModuleLine> Modules();
 
-    void ReopenLogs();
-
     /// <summary>Re-reads certificates; returns how many contexts were dropped.</summary>
     int FlushTlsCache();
 
     IReadOnlyList<TlsContextLine> TlsContexts();
-
-    /// <summary>Begins the orderly stop; returns at once.</summary>
-    /// <param name="now">Without waiting for transactions and messages under way.</param>
-    void Shutdown(bool now);
 }
 
 /// <summary>What the console asks of the spool: taking others over.</summary>

@@ -62,6 +62,6 @@ public sealed class ClusterNetwork(string version, Func<ControlRunner> runner) :
         {
             DelegatedAuthorization.Trust => null,
             DelegatedAuthorization.Auto when configuration.Singleton(ScopeKinds.Authorization) is null => null,
-            _ => new(Node.Control.ControlEndpoints.Roles(configuration), []),
+            _ => new(Node.Control.ControlSockets.Roles(configuration), []),
         };
 }

@@ -42,17 +42,18 @@ public sealed class ControlGroup : IAsyncDisposable
     /// <summary>Joins.</summary>
     /// <param name="kind">Node or manager. A node listens at its <c>nodeaddr</c>, port 4802, unless <c>eccluster_listener</c> says otherwise; a manager only where that says so.</param>
     /// <param name="group">Replaces the configured <c>control_group</c>.</param>
+    /// <param name="openBus">Opens the control group in place of corosync (tests).</param>
     /// <param name="executor">Carries out commands of others; <see langword="null"/> for a manager.</param>
     /// <param name="observer">Told of every command and answer in the cluster.</param>
     /// <exception cref="StartupException">Peers, certificates or addresses are wrong.</exception>
     public static ControlGroup Join(
         ConfigurationSnapshot configuration, MemberKind kind, string version, MailLogs log, TimeProvider time, string? group = null,
-        DelegationExecutor? executor = null, Action<DelegatedCommand, NodeAnswer>? observer = null)
+        Func<string, IGroupBus>? openBus = null, DelegationExecutor? executor = null, Action<DelegatedCommand, NodeAnswer>? observer = null)
     {
         var peers = ClusterConfiguration.Peers(configuration);
         var name = ClusterConfiguration.NodeName(configuration);
         var incarnation = Incarnation.New(time, Random.Shared);
-        var joined = new ControlGroup(log, name, incarnation, ReadIdentity(configuration, name)) { HasBus = peers.Count > 0 };
+        var joined = new ControlGroup(log, name, incarnation, ReadIdentity(configuration, name)) { HasBus = peers.Count > 0 || openBus is not null };
         var own = Address(configuration, peers, name);
         var address = joined.Listen(configuration, kind, own);
         group ??= configuration.Get(ScopeKinds.Cluster, Options.ControlGroup);
@@ -65,8 +66,8 @@ public sealed class ControlGroup : IAsyncDisposable
             Address = address,
             Groups = kind is MemberKind.Veredus ? [group, configuration.Get(ScopeKinds.Cluster, Options.ClusterGroup)] : [group],
             Incarnation = incarnation,
-            OpenBus = () => joined.HasBus
-                ? new CorosyncBus(new(group, configuration.Get(ScopeKinds.MsgcServer, Options.BusMaxBacklog), configuration.Get(ScopeKinds.MsgcServer, Options.BusReconnectInterval)))
+            OpenBus = () => openBus is not null ? openBus(group)
+                : joined.HasBus ? new CorosyncBus(new(group, configuration.Get(ScopeKinds.MsgcServer, Options.BusMaxBacklog), configuration.Get(ScopeKinds.MsgcServer, Options.BusReconnectInterval)))
                 : new InProcessBus(group, configuration.Get(ScopeKinds.MsgcServer, Options.BusMaxBacklog)),
             Log = joined.Warn,
         });

@@ -5,10 +5,10 @@ using Veredus.Logging;
 
 namespace Veredus.Node.Control;
 
-/// <summary>The <c>config</c> commands of one console session, on the node's live configuration.</summary>
-internal sealed class ConfigConsoleSession(VeredusNode node) : IConfigConsole
+/// <summary>The <c>config</c> commands of one console session, on the daemon's live configuration.</summary>
+internal sealed class ConfigConsoleSession(ConfigurationStore configuration, IMailLog log) : IConfigConsole
 {
-    private readonly ConfigConsole _console = new(node.Configuration);
+    private readonly ConfigConsole _console = new(configuration);
 
     public async ValueTask<ControlAnswer> RunAsync(string text, bool json, CancellationToken cancellationToken)
     {
@@ -17,7 +17,7 @@ internal sealed class ConfigConsoleSession(VeredusNode node) : IConfigConsole
         var answer = Answer(json ? await _console.ExecuteJsonAsync("config " + text, cancellationToken) : await _console.ExecuteAsync("config " + text, cancellationToken));
         // Whatever changes the node leaves a trace for its operators (configuration.md 10).
         if (answer.Code != 0 && answer.Text.EndsWith("Reconfigure failed.", StringComparison.Ordinal))
-            node.Logs.Panic(PanicLevel.Error, PanicSubsystems.Start, "", string.Join(' ', answer.Lines.Append(answer.Text)));
+            log.Panic(PanicLevel.Error, PanicSubsystems.Start, "", string.Join(' ', answer.Lines.Append(answer.Text)));
         return answer;
     }
 

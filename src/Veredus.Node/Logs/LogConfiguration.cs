@@ -5,19 +5,19 @@ namespace Veredus.Node.Logs;
 
 /// <summary>Reads the loggers and <c>debug_flags</c> of a configuration, and sets the logs accordingly at each reload.</summary>
 /// <remarks>Register it last: logs change over in one step that can fail, and nothing may fail behind it.</remarks>
-internal sealed class LogConfiguration(MailLogs logs, bool toStderr) : IConfigurationParticipant
+internal sealed class LogConfiguration(MailLogs logs, bool toStderr, int verbosity = 0) : IConfigurationParticipant
 {
     /// <summary>Opens the logs of the first configuration.</summary>
     /// <exception cref="IOException">A file cannot be opened.</exception>
     public void Start(ConfigurationSnapshot configuration)
     {
-        if (!logs.TryConfigure(Loggers(configuration), Panic(configuration, toStderr), out var error))
+        if (!logs.TryConfigure(Loggers(configuration), Panic(configuration, toStderr, verbosity), out var error))
             throw new IOException(error);
     }
 
     public ValueTask<IPreparedConfiguration?> PrepareAsync(ConfigurationChange change, PreparationProblems problems, CancellationToken cancellationToken)
     {
-        if (problems.Items.Count == 0 && !logs.TryConfigure(Loggers(change.New), Panic(change.New, toStderr), out var error))
+        if (problems.Items.Count == 0 && !logs.TryConfigure(Loggers(change.New), Panic(change.New, toStderr, verbosity), out var error))
             problems.Add(change.New.Root.Position, "ec_logger", error);
         return default;
     }
@@ -64,16 +64,17 @@ internal sealed class LogConfiguration(MailLogs logs, bool toStderr) : IConfigur
     }
 
     /// <summary>The paniclog's filter.</summary>
-    public static PanicSettings Panic(ConfigurationSnapshot configuration, bool toStderr) => new()
+    /// <param name="verbosity">So many levels below error are shown in full: 1 warnings, up to 4 everything.</param>
+    public static PanicSettings Panic(ConfigurationSnapshot configuration, bool toStderr, int verbosity = 0) => new()
     {
         Flags = new Dictionary<PanicLevel, PanicSubsystems>
         {
             [PanicLevel.Critical] = Subsystems(configuration, Options.DebugCritical),
             [PanicLevel.Error] = Subsystems(configuration, Options.DebugError),
-            [PanicLevel.Warning] = Subsystems(configuration, Options.DebugWarning),
-            [PanicLevel.Notice] = Subsystems(configuration, Options.DebugNotice),
-            [PanicLevel.Info] = Subsystems(configuration, Options.DebugInfo),
-            [PanicLevel.Debug] = Subsystems(configuration, Options.DebugDebug),
+            [PanicLevel.Warning] = verbosity >= 1 ? PanicSubsystems.All : Subsystems(configuration, Options.DebugWarning),
+            [PanicLevel.Notice] = verbosity >= 2 ? PanicSubsystems.All : Subsystems(configuration, Options.DebugNotice),
+            [PanicLevel.Info] = verbosity >= 3 ? PanicSubsystems.All : Subsystems(configuration, Options.DebugInfo),
+            [PanicLevel.Debug] = verbosity >= 4 ? PanicSubsystems.All : Subsystems(configuration, Options.DebugDebug),
         },
         // Who owns which address, and why, is always told (duravip.md 7).
         ModuleLevels = new Dictionary<string, PanicLevel> { ["duravip"] = PanicLevel.Notice, ["cluster"] = PanicLevel.Notice },

@@ -73,6 +73,40 @@ internal sealed class Call
     public ControlEndpoint Endpoint => Parse.GetValue(GlobalOptions.Socket) is { Length: > 0 } socket ? EndpointOf(socket)
         : Host.Environment("VEREDUS_CONTROL") is { Length: > 0 } path ? ControlEndpoint.Unix(path) : ControlEndpoint.Unix(ControlEndpoint.DefaultPath);
 
+    /// <summary>The socket of a local manager that exists, or the one that was named; <see langword="null"/>: none.</summary>
+    public ControlEndpoint? Manager => Parse.GetValue(GlobalOptions.Manager) is { Length: > 0 } socket ? EndpointOf(socket)
+        : Host.Environment("VEREDUS_MANAGER") is { Length: > 0 } place ? EndpointOf(place)
+        : File.Exists(ControlEndpoint.ManagerPath) ? ControlEndpoint.Unix(ControlEndpoint.ManagerPath) : null;
+
+    /// <summary>Where a console connects when no place is named: the local node, or the local manager where there is no node.</summary>
+    public ControlEndpoint ConsoleEndpoint => Parse.GetValue(GlobalOptions.Manager) is { Length: > 0 } manager ? EndpointOf(manager)
+        : Endpoint is { Path: { } path } node && !File.Exists(path) && Manager is { } other ? other : Endpoint;
+
+    /// <summary>Connects to what can reach all nodes: the manager, else the local node (cli.md 4.1). A node's socket that was named is taken as it is.</summary>
+    /// <exception cref="CliException">Exit code 5 with all that was tried.</exception>
+    public async Task<ControlClient> ConnectToClusterAsync(CancellationToken cancellationToken)
+    {
+        var places = Parse.GetValue(GlobalOptions.Socket) is { Length: > 0 } ? [Endpoint] : Manager is { } manager ? new List<ControlEndpoint> { manager, Endpoint } : [Endpoint];
+        var tried = new List<string>();
+        foreach (var place in places)
+        {
+            try
+            {
+                return await ControlClient.ConnectAsync(place, new() { ConnectTimeout = TimeSpan.FromSeconds(2) }, cancellationToken);
+            }
+            catch (ControlException exception) when (exception.Code is ControlErrors.AuthenticationNeeded or ControlErrors.NotAuthorized)
+            {
+                throw new CliException(ExitCodes.NotAllowed, exception.Message);
+            }
+            catch (ControlException exception)
+            {
+                tried.Add(exception.Message);
+            }
+        }
+        throw new CliException(ExitCodes.Unreachable, $"Neither a manager nor a node answers: {string.Join("; ", tried)}",
+            "Is one running ('systemctl status veredus-manager veredus-node')? Another place: --manager, --socket, or VEREDUS_MANAGER.");
+    }
+
     public static ControlEndpoint EndpointOf(string text) => ControlEndpoint.TryParse(text, out var endpoint, out var error)
         ? endpoint : throw new CliException(ExitCodes.Usage, error);
 

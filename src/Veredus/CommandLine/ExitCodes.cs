@@ -26,6 +26,7 @@ internal static class ExitCodes
         401 or 403 => NotAllowed,
         404 => NotFound,
         409 => Conflict,
+        504 => Partly,
         _ => Failed,
     };
 

@@ -15,6 +15,11 @@ internal static class GlobalOptions
         Description = "Control socket of the node: a path, host:port or [ip6]:port", Recursive = true, HelpName = "ENDPOINT",
     };
 
+    public static readonly Option<string?> Manager = new("--manager")
+    {
+        Description = "Control socket of a manager: a path, host:port or [ip6]:port", Recursive = true, HelpName = "ENDPOINT",
+    };
+
     public static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Don't ask" };
 
     public static readonly Option<string?> Expect = new("--expect") { Description = "The number that the plan states, for what can't be undone", HelpName = "N" };

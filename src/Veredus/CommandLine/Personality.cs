@@ -7,6 +7,7 @@ internal static class Personality
     public static readonly IReadOnlyDictionary<string, string[]> Links = new Dictionary<string, string[]>(StringComparer.Ordinal)
     {
         ["ecelerity"] = ["node", "run"],
+        ["eccmgr"] = ["manager", "run"],
         ["ecconfigd"] = ["configd", "run"],
         ["eccfg"] = ["eccfg"],
         ["ec_console"] = ["console"],
@@ -42,6 +43,8 @@ internal static class Personality
         {
             if (arguments.Count > 0 && arguments[0] == "eccfg")
                 return EccfgWords(arguments.Skip(1));
+            if (arguments.Count > 0 && arguments[0] == "run")
+                return RunWords(arguments);
             if (arguments.Count < 2 || arguments[0] != "as")
                 return [.. arguments];
             return Links.ContainsKey(arguments[1]) ? Translate(arguments[1], [.. arguments.Skip(2)]) : null;
@@ -59,6 +62,15 @@ internal static class Personality
 
     // eccfg reads its options itself: shortened, with one hyphen.
     private static string[] EccfgWords(IEnumerable<string> arguments) => ["eccfg", "--", .. arguments];
+
+    // What stands behind run's own options is the nodes' command, with options of its own.
+    private static string[] RunWords(IReadOnlyList<string> arguments)
+    {
+        var at = 1;
+        while (at < arguments.Count && arguments[at].StartsWith('-') && arguments[at] != "--")
+            at += arguments[at] is "--on" or "--wait" or "--manager" or "--socket" or "--color" ? 2 : 1;
+        return at >= arguments.Count || arguments[at] == "--" ? [.. arguments] : [.. arguments.Take(at), "--", .. arguments.Skip(at)];
+    }
 
     private static IEnumerable<string> ConsoleArguments(IReadOnlyList<string> arguments)
     {

@@ -32,7 +32,7 @@ internal static class ConsoleCommand
     private static async Task<int> RunAsync(Call call, CancellationToken cancellationToken)
     {
         var words = Typed(call);
-        var endpoint = call.Endpoint;
+        var endpoint = call.ConsoleEndpoint;
         if (words.Count > 0 && ControlEndpoint.Looks(words[0]))
         {
             endpoint = Call.EndpointOf(words[0]);
@@ -86,7 +86,7 @@ internal static class ConsoleCommand
     }
 
     /// <summary>One word is a whole command as it stands; several are quoted where they need it.</summary>
-    private static string Line(IReadOnlyList<string> words) => words.Count == 1 ? words[0]
+    public static string Line(IReadOnlyList<string> words) => words.Count == 1 ? words[0]
         : string.Join(' ', words.Select(word => word is "(" or ")" or "=" ? word : CommandWords.Quote(word)));
 
     /// <summary>Gives a command and prints its answer as it comes.</summary>
@@ -95,12 +95,13 @@ internal static class ConsoleCommand
         try
         {
             var (code, text) = await client.BeginAsync(call.IsJson && !line.StartsWith("json ", StringComparison.OrdinalIgnoreCase) ? "json " + line : line, cancellationToken);
-            var screen = code == 0 ? call.Out : call.Error;
+            // What some nodes have answered is a result, although others have not.
+            var screen = code is 0 or ControlErrors.Incomplete ? call.Out : call.Error;
             if (code == 0 && text.Length > 0)
                 call.Out.Line(text);
             await foreach (var body in client.BodyAsync(cancellationToken))
             {
-                if (screen.IsTerminal || code != 0)
+                if (screen.IsTerminal || screen == call.Error)
                     screen.Line(body);
                 else
                     screen.Writer.WriteLine(body);

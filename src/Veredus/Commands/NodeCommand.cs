@@ -35,7 +35,8 @@ internal static class NodeCommand
         ControlEndpoints control = null!;
         var network = new ClusterNetwork(version, () => control.Runner);
         var cluster = new ClusterService(version, network);
-        control = new(version, cluster.Commands);
+        var delegating = new Delegating(() => network.Group?.Delegation, () => control.Authorization, call.Host.Time);
+        control = new(version, [.. cluster.Commands, delegating.Command]);
         var options = new NodeOptions
         {
             Loader = ConfigCommand.Loader(call.Host),

@@ -13,13 +13,16 @@ internal static class Envelope
     /// <summary>One document around data that is JSON already.</summary>
     /// <param name="schema">e.g. <c>veredus.status/1</c>.</param>
     /// <param name="node">Who answered; empty when nobody was asked.</param>
-    public static string Wrap(string schema, DateTimeOffset at, string node, string data) => Write(schema, at, writer =>
+    /// <param name="missing">Nodes that have not answered.</param>
+    public static string Wrap(string schema, DateTimeOffset at, string node, string data, IReadOnlyList<string>? missing = null) => Write(schema, at, writer =>
     {
         writer.WriteStartObject("source");
         if (node.Length > 0)
             writer.WriteString("node", node);
-        writer.WriteBoolean("complete", true);
+        writer.WriteBoolean("complete", missing is null or []);
         writer.WriteStartArray("missing");
+        foreach (var one in missing ?? [])
+            writer.WriteStringValue(one);
         writer.WriteEndArray();
         writer.WriteEndObject();
         writer.WritePropertyName("data");
