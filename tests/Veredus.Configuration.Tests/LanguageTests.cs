@@ -146,7 +146,7 @@ public class LanguageTests
     [InlineData("xclient = required", "CFG-0902", "Xclient is not implemented yet and has no effect")]
     [InlineData("transform_8bitmime_content = strict", "CFG-0902", "Transform_8bitmime_Content has an effect only with its default")]
     [InlineData("security { user = mail }", "CFG-0902", "User is not implemented yet and has no effect")]
-    [InlineData("logs { }", "CFG-0903", "Logs is checked, but has no effect on a single node")]
+    [InlineData("as_logger { }", "CFG-0903", "is checked, but has no effect on a single node")]
     [InlineData("binding_group \"g\" { bind_address = 10.0.0.1 }", "CFG-0906", "one source address")]
     public void What_has_no_effect_is_accepted_with_a_warning(string text, string code, string part)
     {
