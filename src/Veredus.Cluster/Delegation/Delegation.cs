@@ -82,6 +82,8 @@ public sealed class Delegation : IClusterLinkListener, IAsyncDisposable
         DelegationTarget target, string command, DelegationCaller caller, TimeSpan wait, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         await SettleAsync(cancellationToken);
+        using var deadline = new CancellationTokenSource(wait, _settings.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         var answers = Channel.CreateUnbounded<NodeAnswer>();
         CommandId id;
         IReadOnlyList<NodeAnswer> begun;
@@ -98,8 +100,6 @@ public sealed class Delegation : IClusterLinkListener, IAsyncDisposable
             foreach (var absent in begun.Where(answer => answer.State is AnswerState.Absent))
                 yield return absent;
             var open = begun.Where(answer => answer.State is AnswerState.Pending).Select(answer => answer.Node).ToHashSet();
-            using var deadline = new CancellationTokenSource(wait, _settings.Time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
             while (open.Count > 0 && await NextAsync(answers.Reader, either.Token, cancellationToken) is { } answer)
                 if (open.Remove(answer.Node))
                     yield return answer;
@@ -164,6 +164,8 @@ public sealed class Delegation : IClusterLinkListener, IAsyncDisposable
 
     private static async ValueTask<NodeAnswer?> NextAsync(ChannelReader<NodeAnswer> answers, CancellationToken either, CancellationToken cancellationToken)
     {
+        if (answers.TryRead(out var here))
+            return here;  // in time, although its reader is late
         try
         {
             return await answers.ReadAsync(either);

@@ -51,6 +51,7 @@ public sealed class ClusterLink(ClusterLinkSettings settings) : IAsyncDisposable
     private readonly TaskCompletionSource<string> _expelled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly byte[] _hello = new Hello(settings.Kind, settings.NodeName, settings.Subcluster, settings.Version, settings.Address, settings.Groups, settings.Incarnation).Encode();
     private volatile ClusterMembership _membership = ClusterMembership.Disconnected;
+    private volatile TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IGroupBus? _bus;
     private Task _reading = Task.CompletedTask;
     private string _lastFault = "";
@@ -62,6 +63,18 @@ public sealed class ClusterLink(ClusterLinkSettings settings) : IAsyncDisposable
 
     /// <summary>Completes, with the reason, when this process had to leave because its name is in use elsewhere.</summary>
     public Task<string> Expelled => _expelled.Task;
+
+    /// <summary>Returns when the membership is as wanted.</summary>
+    public async Task UntilAsync(Func<ClusterMembership, bool> isWanted, CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            var changed = _changed.Task;
+            if (isWanted(_membership))
+                return;
+            await changed.WaitAsync(cancellationToken);
+        }
+    }
 
     /// <summary>Adds a listener; before <see cref="Start"/>.</summary>
     public void Add(IClusterLinkListener listener) => _listeners.Add(listener);
@@ -141,5 +154,8 @@ public sealed class ClusterLink(ClusterLinkSettings settings) : IAsyncDisposable
         _membership = membership;
         foreach (var listener in _listeners)
             listener.OnMembership(membership, isView);
+        var changed = _changed;
+        _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        changed.SetResult();
     }
 }
