@@ -15,6 +15,9 @@ internal sealed record DemoOptions(int Nodes = 3, double Rate = 20, string Parti
 
     public int Addresses { get; init; } = AddressesPerThree;
 
+    /// <summary>Managers, at most one for each node.</summary>
+    public int Managers { get; init; }
+
     /// <summary>corosync takes real-time priority: load on this machine does not look like its death. As root only.</summary>
     public bool RealTime { get; init; }
 }
@@ -34,12 +37,16 @@ internal sealed class DemoCluster : IAsyncDisposable
         var bus = new CorosyncConfiguration("demo", peers, BusTiming.Default, "", "", AccessGroup: null, RealTime: options.RealTime);
         var key = CorosyncConfiguration.NewKey();
         Hosts = [.. Enumerable.Range(1, options.Nodes).Select(number => new DemoHost(number, directory, bus, key))];
+        Managers = [.. Enumerable.Range(1, Math.Min(options.Managers, options.Nodes)).Select(number => new DemoManager(number, Hosts[number - 1], directory))];
         Cables = new(Hosts);
     }
 
     public DemoOptions Options { get; }
 
     public IReadOnlyList<DemoHost> Hosts { get; }
+
+    /// <summary>Managers, each on the host of its number.</summary>
+    public IReadOnlyList<DemoManager> Managers { get; }
 
     /// <summary>The virtual addresses.</summary>
     public IReadOnlyList<IPAddress> Addresses { get; }
@@ -74,9 +81,12 @@ internal sealed class DemoCluster : IAsyncDisposable
             cluster.SinkB = new DemoSink("b.demo", new(DemoNetwork.SinkB, 25), deferEvery: 10, cluster.Ledger);
             cluster.Load = new([.. cluster.Addresses.Select(address => new IPEndPoint(address, 25))], options.Rate, cluster.Ledger, "a.demo", "b.demo");
             await Task.WhenAll(cluster.Hosts.Select(host => host.StartBusAsync(cancellationToken)));
+            cluster.IssueCertificates();
             foreach (var host in cluster.Hosts)
                 cluster.Configure(host, NodeOverrides.None);
-            await Task.WhenAll(cluster.Hosts.Select(host => host.StartNodeAsync(cancellationToken)));
+            foreach (var manager in cluster.Managers)
+                File.WriteAllText(manager.ConfigurationFile, NodeSettings.Render(manager, cluster.Hosts));
+            await Task.WhenAll([.. cluster.Hosts.Select(host => host.StartNodeAsync(cancellationToken)), .. cluster.Managers.Select(manager => manager.StartAsync(cancellationToken))]);
             cluster.Arp = ArpWatch.Start(cluster.Addresses, DemoOptions.ProbeInterval);
             cluster.Probe = new(cluster.Addresses, DemoOptions.ProbeInterval);
             await cluster.SettledAsync(cancellationToken);
@@ -86,6 +96,19 @@ internal sealed class DemoCluster : IAsyncDisposable
         {
             await cluster.DisposeAsync();
             throw;
+        }
+    }
+
+    /// <summary>An authority for this demo, and from it a certificate for each member: what goes point to point is theirs alone.</summary>
+    private void IssueCertificates()
+    {
+        using var authority = ClusterAuthority.Create("demo", TimeProvider.System);
+        foreach (var (name, directory) in Hosts.Select(host => (host.Name, host.Directory)).Concat(Managers.Select(manager => (manager.Name, manager.Directory))))
+        {
+            var files = new ClusterFiles(Directory.CreateDirectory(Path.Combine(directory, NodeSettings.ClusterDirectory)).FullName);
+            using var identity = authority.Issue(name, TimeProvider.System);
+            File.WriteAllText(files.Identity, identity.ExportPem());
+            File.WriteAllText(files.AuthorityCertificate, identity.ExportAuthorityPem());
         }
     }
 
@@ -146,6 +169,7 @@ internal sealed class DemoCluster : IAsyncDisposable
             await Probe.DisposeAsync();
         if (Arp is not null)
             await Arp.DisposeAsync();
+        await Task.WhenAll(Managers.Select(manager => manager.DisposeAsync().AsTask()));
         await Task.WhenAll(Hosts.Select(host => host.DisposeAsync().AsTask()));
         if (SinkA is not null)
             await SinkA.DisposeAsync();

@@ -43,6 +43,11 @@ public interface IManagerService : IAsyncDisposable
     /// <summary>Console commands of this part; asked before the start.</summary>
     IEnumerable<ControlCommand> Commands => [];
 
+    /// <summary>Adds this part's figures to <c>/metrics</c>, in Prometheus' text format.</summary>
+    void WriteMetrics(System.Text.StringBuilder text)
+    {
+    }
+
     /// <summary>Starts; configuration, logs and control group are there.</summary>
     /// <exception cref="StartupException">It can't start, and the manager must not run without it.</exception>
     ValueTask StartAsync(VeredusManager manager, CancellationToken cancellationToken);
@@ -87,6 +92,8 @@ public sealed class VeredusManager : IAsyncDisposable, IControlHost, IProcessCon
 
     /// <summary>The control sockets, with the ports that the system chose.</summary>
     public IReadOnlyDictionary<string, System.Net.EndPoint> ControlEndpoints => _control.Endpoints;
+
+    internal IReadOnlyList<IManagerService> Services => _options.Services;
 
     internal string ClusterGroupName => Configuration.Current.Get(ScopeKinds.Cluster, Options.ClusterGroup);
 

@@ -29,7 +29,7 @@ internal sealed class ClusterConsole(ClusterService cluster)
             ? AskAsync(new DebugCommand(call.Arguments[0] == "on") { By = By(call) }, stop) : new(ControlAnswer.Usage(call.Command))),
         new("cluster reset", "", "drops all addresses and joins anew", (call, stop) => AskAsync(new ResetCommand { By = By(call) }, stop)),
         new("cluster arp show", "", "neighbours that the nodes know", ArpAsync),
-        new("cluster membership", "", "who is in the cluster", (_, _) => cluster.Driver is { } driver ? new(ControlAnswer.Body(driver.Membership.Render())) : Alone()),
+        new("cluster membership", "", "who is in the cluster", (_, _) => cluster.Membership is { } members ? new(ControlAnswer.Body(members.Render())) : Alone()),
         new("cluster info", "", "bus, groups, leader", (_, _) => cluster.Driver is { } driver ? new(ControlAnswer.Body(driver.Membership.RenderInfo(
             cluster.HasBus ? "corosync" : "in-process", cluster.Configuration.Get(ScopeKinds.Cluster, Options.ControlGroup),
             cluster.Configuration.Get(ScopeKinds.Cluster, Options.ClusterGroup), cluster.Configuration.Get(ScopeKinds.Cluster, Options.LogGroup)))) : Alone()),

@@ -20,6 +20,7 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
     private readonly string _version;
     private readonly BindingPresence _presence = new();
     private readonly PeerChannel? _channel;
+    private readonly ClusterNetwork? _control;
     private VeredusNode _node = null!;
     private HostNetwork? _network;
     private int _members = 1;
@@ -28,7 +29,7 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
     /// <param name="network">The way to them, started before this; <see langword="null"/>: mail stays where it is.</param>
     public ClusterService(string version, ClusterNetwork? network = null)
     {
-        _version = version;
+        (_version, _control) = (version, network);
         if (network is null)
             return;
         _channel = new(network);
@@ -40,6 +41,10 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
 
     /// <summary>The commands <c>cluster ...</c> of the console.</summary>
     public IEnumerable<ControlCommand> Commands => new ClusterConsole(this).Commands;
+
+    /// <summary>Nodes and managers, as the control group has them; without it the nodes that share addresses. <see langword="null"/>: no cluster.</summary>
+    internal Veredus.Cluster.ClusterMembership? Membership =>
+        _control?.Group is { Membership: { Members.Count: > 0 } members } ? members : Driver?.Membership;
 
     internal PeerChannel? Channel => _channel;
 

@@ -42,6 +42,7 @@ internal static class ManagerCommand
             Verbosity = call.Parse.GetResult(Verbose)?.IdentifierTokenCount ?? 0,
             Group = call.Parse.GetValue(Group),
             Version = VersionCommand.Version.Split(' ')[0],
+            Services = [new ManagerHttp()],
         };
         return (int)await ManagerProcess.RunAsync(options, text => call.Error.Line(text, Output.Tone.Bad), text => call.Error.Line(text, Output.Tone.Warning), !call.Parse.GetValue(NoLock));
     }

@@ -22,9 +22,10 @@ internal static class ClusterShow
             cluster.Load.Start();
             cluster.Probe.Mark();
             var ready = string.Create(CultureInfo.InvariantCulture,
-                $"{cluster.Hosts.Count} nodes, {cluster.Addresses.Count} addresses, sender {options.Rate:0}/s -> sink-a, sink-b (sink-b defers 10 %)   ready in {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s");
+                $"{cluster.Hosts.Count} nodes, {cluster.Managers.Count} managers, {cluster.Addresses.Count} addresses, sender {options.Rate:0}/s -> sink-a, sink-b (sink-b defers 10 %)   ready in {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s");
             DemoSession.Tell(call, $"  ok {ready}");
             DemoSession.Tell(call, $"  look inside:  veredus --socket {cluster.Hosts[0].ControlSocket} vip list");
+            DemoSession.Tell(call, $"  ask all nodes: veredus run --manager {cluster.Managers[0].ControlSocket} --on all version");
             if (call.Out.IsTerminal && call.Host.IsInTerminal && !call.IsJson)
             {
                 screen = new DemoScreen(call, state, cluster, timeline, options);

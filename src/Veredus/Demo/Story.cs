@@ -28,6 +28,7 @@ internal sealed record StoryScript(string Name, string Summary, Func<Story, Canc
         Stories.Drain.Script,
         Stories.Partition.Script,
         Stories.Conflict.Script,
+        Stories.ManagerLoss.Script,
     ];
 }
 
