@@ -75,18 +75,17 @@ internal sealed class DemoCluster : IAsyncDisposable
         try
         {
             await DemoNetwork.CreateAsync(cancellationToken);
+            using var authority = ClusterAuthority.Create("demo", TimeProvider.System);
             foreach (var host in cluster.Hosts)
-                await host.CreateAsync(cancellationToken);
+                await host.CreateAsync(authority, cancellationToken);
             cluster.SinkA = new DemoSink("a.demo", new(DemoNetwork.SinkA, 25), deferEvery: 0, cluster.Ledger);
             cluster.SinkB = new DemoSink("b.demo", new(DemoNetwork.SinkB, 25), deferEvery: 10, cluster.Ledger);
             cluster.Load = new([.. cluster.Addresses.Select(address => new IPEndPoint(address, 25))], options.Rate, cluster.Ledger, "a.demo", "b.demo");
             await Task.WhenAll(cluster.Hosts.Select(host => host.StartBusAsync(cancellationToken)));
-            cluster.IssueCertificates();
             foreach (var host in cluster.Hosts)
                 cluster.Configure(host, NodeOverrides.None);
-            foreach (var manager in cluster.Managers)
-                File.WriteAllText(manager.ConfigurationFile, NodeSettings.Render(manager, cluster.Hosts));
-            await Task.WhenAll([.. cluster.Hosts.Select(host => host.StartNodeAsync(cancellationToken)), .. cluster.Managers.Select(manager => manager.StartAsync(cancellationToken))]);
+            await Task.WhenAll(cluster.Hosts.Select(host => host.StartNodeAsync(cancellationToken)));
+            await Task.WhenAll(cluster.Managers.Select(manager => manager.CreateAsync(authority, cluster.Hosts, cancellationToken)));
             cluster.Arp = ArpWatch.Start(cluster.Addresses, DemoOptions.ProbeInterval);
             cluster.Probe = new(cluster.Addresses, DemoOptions.ProbeInterval);
             await cluster.SettledAsync(cancellationToken);
@@ -96,19 +95,6 @@ internal sealed class DemoCluster : IAsyncDisposable
         {
             await cluster.DisposeAsync();
             throw;
-        }
-    }
-
-    /// <summary>An authority for this demo, and from it a certificate for each member: what goes point to point is theirs alone.</summary>
-    private void IssueCertificates()
-    {
-        using var authority = ClusterAuthority.Create("demo", TimeProvider.System);
-        foreach (var (name, directory) in Hosts.Select(host => (host.Name, host.Directory)).Concat(Managers.Select(manager => (manager.Name, manager.Directory))))
-        {
-            var files = new ClusterFiles(Directory.CreateDirectory(Path.Combine(directory, NodeSettings.ClusterDirectory)).FullName);
-            using var identity = authority.Issue(name, TimeProvider.System);
-            File.WriteAllText(files.Identity, identity.ExportPem());
-            File.WriteAllText(files.AuthorityCertificate, identity.ExportAuthorityPem());
         }
     }
 

@@ -55,12 +55,14 @@ public sealed class DelegationCore(string name, Incarnation self, int multicastB
     /// <summary>Gives a command.</summary>
     /// <param name="limit">A node gives up on it after this time.</param>
     /// <returns>The command and what is known of each node's answer: pending, or absent for those that are not in the cluster but were, or are asked for by name.</returns>
-    /// <exception cref="ArgumentException">The text is too long, or more than one line.</exception>
+    /// <exception cref="ArgumentException">The text is too long, or more than one line; or the caller has too many roles.</exception>
     public (DelegatedCommand Command, IReadOnlyList<NodeAnswer> Answers) Issue(
         DelegationTarget target, string text, DelegationCaller caller, TimeSpan limit, ICollection<DelegationEffect> effects)
     {
         if (Encoding.UTF8.GetByteCount(text) is 0 or > DelegationLimits.MaxCommandBytes || text.AsSpan().ContainsAny('\r', '\n'))
             throw new ArgumentException($"A command for other nodes is one line of 1 to {DelegationLimits.MaxCommandBytes} octets.", nameof(text));
+        if (caller.Roles.Count > DelegationLimits.MaxRoles)
+            throw new ArgumentException($"'{caller.User}' has {caller.Roles.Count} roles; commands for other nodes carry at most {DelegationLimits.MaxRoles}.", nameof(caller));
         var call = new Call(new(new(self, ++_number), name, caller, [], limit, text));
         var meant = _membership.Members.Where(member => member.Hello is { Kind: MemberKind.Veredus } hello && target.Includes(hello.NodeName, hello.Subcluster)).ToList();
         foreach (var member in meant)

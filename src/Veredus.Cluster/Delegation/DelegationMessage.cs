@@ -42,6 +42,9 @@ public static class DelegationLimits
     /// <summary>Octets of a command line.</summary>
     public const int MaxCommandBytes = 64 * 1024;
 
+    /// <summary>Roles of a caller.</summary>
+    public const int MaxRoles = 256;
+
     /// <summary>Octets of an answer that travels by multicast; more is fetched from the node.</summary>
     public const int MaxMulticastBytes = 48 * 1024;
 
@@ -61,7 +64,7 @@ public static class DelegationLimits
 public static class DelegationCodec
 {
     private const byte Format = 1, Command = 1, Result = 2;
-    private const int MaxName = 1024, MaxRoles = 256;
+    private const int MaxName = 1024;
 
     public static byte[] Encode(DelegatedCommand command)
     {
@@ -132,7 +135,7 @@ public static class DelegationCodec
         public DelegatedCommand Command(CommandId id)
         {
             var (origin, user) = (Text(MaxName), Text(MaxName));
-            var roles = new string[Count(MaxRoles)];
+            var roles = new string[Count(DelegationLimits.MaxRoles)];
             for (var i = 0; i < roles.Length; i++)
                 roles[i] = Text(MaxName);
             var addressees = new Incarnation[Count(BusLimits.MaxMembers)];

@@ -48,9 +48,13 @@ internal sealed class DemoHost : IAsyncDisposable
 
     public static string NameOf(int number) => string.Create(CultureInfo.InvariantCulture, $"mta{number:00}");
 
-    /// <summary>Makes the host's network and directory; nothing runs yet.</summary>
-    public async Task CreateAsync(CancellationToken cancellationToken)
+    /// <summary>Makes the host's network, and a directory with its certificate; nothing runs yet.</summary>
+    public async Task CreateAsync(ClusterAuthority authority, CancellationToken cancellationToken)
     {
+        var files = new ClusterFiles(System.IO.Directory.CreateDirectory(Path.Combine(Directory, "cluster")).FullName);
+        using var identity = authority.Issue(Name, TimeProvider.System);
+        await File.WriteAllTextAsync(files.Identity, identity.ExportPem(), cancellationToken);
+        await File.WriteAllTextAsync(files.AuthorityCertificate, identity.ExportAuthorityPem(), cancellationToken);
         System.IO.Directory.CreateDirectory(Path.Combine(Directory, "spool"));
         _network = await DemoNetwork.AddHostAsync(Name, Number, cancellationToken);
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Veredus.Cluster;
 using Veredus.Control;
 
 namespace Veredus.Demo;
@@ -22,6 +23,18 @@ internal sealed class DemoManager(int number, DemoHost host, string parent) : IA
     public string ConfigurationFile => Path.Combine(Directory, "eccluster.conf");
 
     public bool IsRunning => _process is { HasEnded: false };
+
+    /// <summary>Makes its directory, with a certificate and its configuration, and starts it.</summary>
+    /// <param name="nodes">The members of the bus.</param>
+    public async Task CreateAsync(ClusterAuthority authority, IReadOnlyList<DemoHost> nodes, CancellationToken cancellationToken)
+    {
+        var files = new ClusterFiles(System.IO.Directory.CreateDirectory(Path.Combine(Directory, "cluster")).FullName);
+        using var identity = authority.Issue(Name, TimeProvider.System);
+        await File.WriteAllTextAsync(files.Identity, identity.ExportPem(), cancellationToken);
+        await File.WriteAllTextAsync(files.AuthorityCertificate, identity.ExportAuthorityPem(), cancellationToken);
+        await File.WriteAllTextAsync(ConfigurationFile, Configuration(files, nodes), cancellationToken);
+        await StartAsync(cancellationToken);
+    }
 
     /// <summary>Starts it with the configuration that lies in its directory; returns when its console answers.</summary>
     public async Task StartAsync(CancellationToken cancellationToken) =>
@@ -53,4 +66,25 @@ internal sealed class DemoManager(int number, DemoHost host, string parent) : IA
     }
 
     public async ValueTask DisposeAsync() => await KillAsync();
+
+    private string Configuration(ClusterFiles files, IReadOnlyList<DemoHost> nodes) => $$"""
+        # {{Name}} of the demo, on the host of {{host.Name}}.
+        pidfile = "{{Directory}}/manager.pid"
+        ec_logger {
+          mainlog = "{{Directory}}/mainlog.ec"
+          rejectlog = "{{Directory}}/rejectlog.ec"
+          paniclog = "{{Directory}}/paniclog.ec"
+          acctlog = "{{Directory}}/acctlog.ec"
+          heartbeat = 0
+        }
+        control_listener { listen "{{ControlSocket}}" { } }
+        msgc_server { peers = [ {{string.Join(' ', nodes.Select(peer => $"{peer.Name} = \"{peer.Address}\""))}} ] }
+        cluster {
+          nodename = "{{Name}}"
+          nodeaddr = "{{host.Address}}"
+          cluster_directory = "{{files.Directory}}"
+        }
+        logs { control_cache = "{{Directory}}/control_cache" }
+
+        """;
 }

@@ -15,33 +15,6 @@ internal sealed record NodeOverrides(IReadOnlyDictionary<IPAddress, string> List
 /// <summary>Writes the configuration of the demo's nodes: the same for all but the name, the own address and the directory.</summary>
 internal static class NodeSettings
 {
-    /// <summary>Where a member's certificates are, in its directory.</summary>
-    public const string ClusterDirectory = "cluster";
-
-    /// <summary>The configuration of a manager.</summary>
-    public static string Render(DemoManager manager, IReadOnlyList<DemoHost> all) => $$"""
-        # {{manager.Name}} of the demo, on the host of {{manager.Host.Name}}.
-        pidfile = "{{manager.Directory}}/manager.pid"
-        ec_logger {
-          mainlog = "{{manager.Directory}}/mainlog.ec"
-          rejectlog = "{{manager.Directory}}/rejectlog.ec"
-          paniclog = "{{manager.Directory}}/paniclog.ec"
-          acctlog = "{{manager.Directory}}/acctlog.ec"
-          heartbeat = 0
-        }
-        control_listener { listen "{{manager.ControlSocket}}" { } }
-        {{Peers(all)}}
-        cluster {
-          nodename = "{{manager.Name}}"
-          nodeaddr = "{{manager.Host.Address}}"
-          cluster_directory = "{{manager.Directory}}/{{ClusterDirectory}}"
-        }
-        logs { control_cache = "{{manager.Directory}}/control_cache" }
-
-        """;
-
-    private static string Peers(IReadOnlyList<DemoHost> all) => $"msgc_server {{ peers = [ {string.Join(' ', all.Select(peer => $"{peer.Name} = \"{peer.Address}\""))} ] }}";
-
     public static string Render(DemoHost host, IReadOnlyList<DemoHost> all, IReadOnlyList<IPAddress> addresses, string partitionPolicy, NodeOverrides overrides) =>
         string.Create(CultureInfo.InvariantCulture, $$"""
         # {{host.Name}} of the demo. Mail to a.demo and b.demo goes to the demo's two receiving servers, and nowhere else.
@@ -66,10 +39,10 @@ internal static class NodeSettings
         domain "b.demo" { gateway = "[{{DemoNetwork.SinkB}}]" }
         retry_interval = 3
         max_retry_interval = 3
-        {{Peers(all)}}
+        msgc_server { peers = [ {{string.Join(' ', all.Select(peer => $"{peer.Name} = \"{peer.Address}\""))}} ] }
         cluster {
           nodename = "{{host.Name}}"
-          cluster_directory = "{{host.Directory}}/{{ClusterDirectory}}"
+          cluster_directory = "{{host.Directory}}/cluster"
           view_mature_time = 2
           view_balance_interval = 2
           duravip_balance_set_size = 12

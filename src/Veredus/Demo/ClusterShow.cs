@@ -17,7 +17,7 @@ internal static class ClusterShow
         await using var timeline = new Timeline(entry => Show(call, screen, entry));
         try
         {
-            await using var cluster = await DemoCluster.StartAsync(directory.Path, options with { RealTime = state.IsRoot }, cancellationToken);
+            await using var cluster = await DemoCluster.StartAsync(directory.Path, options with { RealTime = state.IsRoot, Managers = 2 }, cancellationToken);
             timeline.Watch(cluster);
             cluster.Load.Start();
             cluster.Probe.Mark();

@@ -66,7 +66,7 @@ internal static class DemoCommand
         if (nodes is < 2 or > DemoOptions.MaxNodes)
             throw new CliException(ExitCodes.Usage, $"--nodes {nodes}: give 2 to {DemoOptions.MaxNodes}.");
         return DemoSession.RunAsync(call, "cluster", length,
-            (directory, state, stop) => ClusterShow.RunAsync(call, directory, state, new(nodes, rate) { Managers = 2 }, stop),
+            (directory, state, stop) => ClusterShow.RunAsync(call, directory, state, new(nodes, rate), stop),
             (_, stop) => LoopbackShow.RunAsync(call, rate, length, stop), cancellationToken);
     }
 }

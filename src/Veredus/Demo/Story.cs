@@ -25,10 +25,10 @@ internal sealed record StoryScript(string Name, string Summary, Func<Story, Canc
     public static IReadOnlyList<StoryScript> All { get; } =
     [
         Stories.Failover.Script,
+        Stories.ManagerLoss.Script,
         Stories.Drain.Script,
         Stories.Partition.Script,
         Stories.Conflict.Script,
-        Stories.ManagerLoss.Script,
     ];
 }
 
