@@ -23,6 +23,9 @@ public sealed class StoryTests(ITestOutputHelper output) : IDisposable
     [DemoFact(OnlyWhenAsked = true)]
     public Task Two_halves_become_one_again() => PlayAsync("partition");
 
+    [DemoFact(OnlyWhenAsked = true)]
+    public Task A_cluster_is_restarted_node_by_node_and_no_transaction_is_cut() => PlayAsync("rolling-upgrade");
+
     [DemoFact]
     public async Task A_drain_in_a_user_namespace_cuts_no_transaction()
     {

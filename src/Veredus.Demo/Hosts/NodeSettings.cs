@@ -17,7 +17,8 @@ internal static class NodeSettings
 {
     public static string Render(DemoHost host, IReadOnlyList<DemoHost> all, IReadOnlyList<IPAddress> addresses, string partitionPolicy, NodeOverrides overrides) =>
         string.Create(CultureInfo.InvariantCulture, $$"""
-        # {{host.Name}} of the demo. Mail to a.demo and b.demo goes to the demo's two receiving servers, and nowhere else.
+        # {{host.Name}} of the demo. Mail to a.demo and b.demo goes to the demo's two receiving servers, and nowhere else;
+        # that to b.demo leaves from the virtual address of the binding "news", wherever it is.
         hostname = "{{host.Name}}.demo"
         spoolbase = "{{host.Directory}}/spool"
         pidfile = "{{host.Directory}}/veredus.pid"
@@ -34,6 +35,10 @@ internal static class NodeSettings
         {{string.Concat(addresses.Where(address => !overrides.Without.Contains(address)).Select(address =>
             $"  listen \"{address}:25\" {{ enable_duravip = true {overrides.Listens.GetValueOrDefault(address, "")}}}\n"))}}
         }
+        # Mail that came in on another node than the one that has its binding's address is handed to that one.
+        eccluster_listener { listen "{{host.Address}}:4802" { } }
+        binding "news" { bind_address = "{{addresses[^1]}}"  enable_duravip = true }
+        binding_rule "news" { order = 1  recipient_domain = ( "b.demo" )  binding = "news" }
         control_listener { listen "{{host.ControlSocket}}" { } }
         domain "a.demo" { gateway = "[{{DemoNetwork.SinkA}}]" }
         domain "b.demo" { gateway = "[{{DemoNetwork.SinkB}}]" }

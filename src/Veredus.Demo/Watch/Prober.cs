@@ -13,7 +13,10 @@ internal sealed record ProbeState(IPAddress Address, string Node, TimeSpan Longe
 /// <summary>Connects to port 25 of every virtual address again and again, as a client would, and tells who greets.</summary>
 internal sealed class Prober : IAsyncDisposable
 {
-    private static readonly TimeSpan AnswerLimit = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromMilliseconds(400), PatientLimit = TimeSpan.FromSeconds(3);
+
+    /// <summary>Each n-th miss in a row, an address gets more time: a machine may be too busy for the usual limit.</summary>
+    private const int Patience = 8;
 
     private readonly Lock _gate = new();
     private readonly Entry[] _entries;
@@ -105,12 +108,15 @@ internal sealed class Prober : IAsyncDisposable
     private async Task ProbeAsync(Entry entry)
     {
         using var tick = new PeriodicTimer(_interval);
+        var misses = 0;
         try
         {
             do
             {
                 var begun = Stopwatch.GetTimestamp();
-                Note(entry, begun, await GreetingAsync(entry.Address, _ending.Token));
+                var node = await GreetingAsync(entry.Address, misses % Patience == Patience - 1 ? PatientLimit : AnswerLimit, _ending.Token);
+                misses = node.Length > 0 ? 0 : misses + 1;
+                Note(entry, begun, node);
             }
             while (await tick.WaitForNextTickAsync(_ending.Token));
         }
@@ -147,10 +153,10 @@ internal sealed class Prober : IAsyncDisposable
 
     private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
-    private static async Task<string> GreetingAsync(IPAddress address, CancellationToken cancellationToken)
+    private static async Task<string> GreetingAsync(IPAddress address, TimeSpan answerLimit, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(AnswerLimit);
+        limit.CancelAfter(answerLimit);
         // No TIME_WAIT: at this pace they would add up.
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { LingerState = new(true, 0) };
         var buffer = new byte[512];

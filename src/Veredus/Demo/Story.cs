@@ -29,6 +29,7 @@ internal sealed record StoryScript(string Name, string Summary, Func<Story, Canc
         Stories.Drain.Script,
         Stories.Partition.Script,
         Stories.Conflict.Script,
+        Stories.RollingUpgrade.Script,
     ];
 }
 
@@ -108,6 +109,12 @@ internal sealed class Story(DemoCluster cluster, Timeline timeline, TimeSpan gap
             : string.Join(", ", doubles.Select(seen => Invariant($"{Timeline.Short(seen.Address)} for {seen.Length.TotalSeconds:0.00} s"))) + (AllowsDoubles ? " (allowed: two halves met again)" : ""));
     }
 
+    public void ExpectNoTransactionCut()
+    {
+        var cut = cluster.Ledger.Count().Cut;
+        Expect("no transaction cut", cut == 0, $"{cut} ended between MAIL and their final reply");
+    }
+
     /// <summary>The story joins two halves that both had the addresses: until they have agreed both answer (duravip.md 2.5).</summary>
     public bool AllowsDoubles { get; set; }
 
@@ -126,12 +133,13 @@ internal sealed class Story(DemoCluster cluster, Timeline timeline, TimeSpan gap
 /// <summary>Plays a script from the begin to the verdict.</summary>
 internal static class StoryPlayer
 {
-    public static async Task<int> PlayAsync(Call call, StoryScript script, DemoDirectory directory, DemoState state, TimeSpan gapLimit, CancellationToken cancellationToken)
+    public static async Task<int> PlayAsync(Call call, StoryScript script, DemoDirectory directory, DemoState state, TimeSpan gapLimit, string? policy, CancellationToken cancellationToken)
     {
+        var options = script.Options with { RealTime = state.IsRoot, PartitionPolicy = policy ?? script.Options.PartitionPolicy };
         await using var timeline = new Timeline(entry => Show(call, entry));
         timeline.Say($"{script.Name}: {script.Summary}");
-        await using var cluster = await DemoCluster.StartAsync(directory.Path, script.Options with { RealTime = state.IsRoot }, cancellationToken);
-        timeline.Say($"{cluster.Hosts.Count} nodes, {cluster.Addresses.Count} addresses, each answers; sender {script.Options.Rate:0}/s -> sink-a, sink-b (sink-b defers 10 %)");
+        await using var cluster = await DemoCluster.StartAsync(directory.Path, options, cancellationToken);
+        timeline.Say($"{cluster.Hosts.Count} nodes, {cluster.Addresses.Count} addresses, each answers; sender {options.Rate:0}/s -> sink-a, sink-b (sink-b defers 10 %)");
         timeline.Watch(cluster);
         cluster.Load.Start();
         cluster.Probe.Mark();

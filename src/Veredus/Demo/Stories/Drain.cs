@@ -23,7 +23,6 @@ internal static class Drain
         story.Say($"{leaver.Name} has addresses again");
         await story.ExpectOneHolderEachAsync("at the end");
         await story.AccountAsync(mayRepeat: false, cancellationToken);
-        var cut = cluster.Ledger.Count().Cut;
-        story.Expect("no transaction cut", cut == 0, $"{cut} ended between MAIL and their final reply");
+        story.ExpectNoTransactionCut();
     }
 }
