@@ -92,7 +92,17 @@ public sealed partial class DuravipDriver : IAsyncDisposable
     public async Task<T> QueryAsync<T>(Func<DuravipMachine, long, T> query, CancellationToken cancellationToken)
     {
         var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        await PostAsync(() => answer.SetResult(query(_machine, NowMs)), cancellationToken);
+        await PostAsync(() =>
+        {
+            try
+            {
+                answer.SetResult(query(_machine, NowMs));
+            }
+            catch (Exception failure)
+            {
+                answer.SetException(failure);  // the asker's, not the addresses'
+            }
+        }, cancellationToken);
         return await answer.Task.WaitAsync(cancellationToken);
     }
 
@@ -291,16 +301,34 @@ public sealed partial class DuravipDriver : IAsyncDisposable
             _leaving = LeaveAsync(_leaving, bus);
     }
 
-    private static async Task LeaveAsync(Task earlier, IGroupBus bus)
+    private async Task LeaveAsync(Task earlier, IGroupBus bus)
     {
         await earlier;
-        await bus.DisposeAsync();
+        try
+        {
+            await bus.DisposeAsync();
+        }
+        catch (Exception failure)
+        {
+            // This stay is over either way; the next one must not depend on how it ended.
+            _settings.Log(LogLevelHint.Error, $"cluster: leaving the bus: {failure.Message}");
+        }
     }
 
     private async Task JoinAsync()
     {
         await _leaving;
-        Post(() => _bus ??= _settings.OpenBus());
+        Post(() =>
+        {
+            try
+            {
+                _bus ??= _settings.OpenBus();
+            }
+            catch (IOException e)
+            {
+                OnBusFault(e.Message);
+            }
+        });
     }
 
     private static MemberId Id(Cluster.MemberId id) => new(id.NodeId, id.ProcessId);

@@ -74,6 +74,21 @@ public sealed class MachineTests
     }
 
     [Fact]
+    public void A_reset_while_a_join_is_under_way_leaves_and_joins_anew()
+    {
+        var effects = new List<DuravipEffect>();
+        var machine = new DuravipMachine("mta1", MemberRole.Node, Cluster.Vips(1), Cluster.Fast);
+        foreach (var happened in (DuravipEvent[])[new StartedEvent(), new HostCleanedEvent(), new ResetCommand(), new JoinedEvent(Cluster.Id(0), 1), new QueueDrainedEvent()])
+            machine.Apply(happened, 1_000, effects);
+        Assert.Equal(["JoinGroupEffect", "LeaveGroupEffect", "JoinGroupEffect"], effects.Where(effect => effect is JoinGroupEffect or LeaveGroupEffect).Select(effect => effect.GetType().Name));
+
+        machine.Apply(new JoinedEvent(Cluster.Id(0), 2), 1_001, effects);
+        machine.Apply(new ViewChangedEvent([Cluster.Id(0)], [], [Cluster.Id(0)]), 1_001, effects);
+        machine.Apply(new QueueDrainedEvent(), 1_001, effects);
+        Assert.Contains(effects, effect => effect is MulticastEffect { Message: ViewOpenMessage });
+    }
+
+    [Fact]
     public void An_operator_move_pins_until_unpinned()
     {
         var cluster = new Cluster(2, _ => Cluster.Vips(1, _ => "mta1"));

@@ -41,7 +41,7 @@ public sealed partial class LabCluster
     public void Use(NodePlan plan)
     {
         _nodePlans[plan.Host - 1] = plan;
-        Directory.CreateDirectory(Path.Combine(DirectoryOf(plan.Host), "spool"));
+        Directory.CreateDirectory(Path.Combine(DirectoryOf(plan.Host), $"spool-{plan.Name}"));
         File.WriteAllText(Path.Combine(DirectoryOf(plan.Host), "veredus.conf"), Configuration(plan));
     }
 
@@ -100,7 +100,7 @@ public sealed partial class LabCluster
 
     private string Configuration(NodePlan plan) => $$"""
         hostname = "{{plan.Name}}.lab"
-        spoolbase = "{{DirectoryOf(plan.Host)}}/spool"
+        spoolbase = "{{DirectoryOf(plan.Host)}}/spool-{{plan.Name}}"
         pidfile = "{{DirectoryOf(plan.Host)}}/veredus.pid"
         suspend_delivery = true
         ec_logger {

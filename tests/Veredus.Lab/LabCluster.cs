@@ -113,6 +113,13 @@ public sealed partial class LabCluster : IAsyncDisposable
             && (text.StartsWith("fd00:7::1:", StringComparison.Ordinal) || text.StartsWith("198.18.", StringComparison.Ordinal) && text.Split('.')[2] is not ("6" or "7"))).ToArray();
     });
 
+    /// <summary>The link-layer address of a host's mail interface.</summary>
+    public Task<MacAddress> MacAsync(int i) => _hosts[i - 1].RunAsync(() =>
+    {
+        using var netlink = new Rtnetlink();
+        return netlink.GetLinks().Single(link => link.Name == "eth0").Mac;
+    });
+
     /// <summary>For each address, the hosts that have it, counted from 1.</summary>
     public async Task<Dictionary<IPAddress, int[]>> HoldersAsync()
     {

@@ -19,6 +19,27 @@ internal static class WireWatch
         Assert.True(Doubled().Length == 0, $"two hosts answer: {string.Join("; ", Doubled().Select(vip => $"{vip}: {string.Join(' ', answers[vip])}"))}\n{lab.Story}");
     }
 
+    /// <summary>When each address was first claimed by somebody other than <paramref name="before"/>, as the client's host hears it.</summary>
+    public static Task<Dictionary<IPAddress, long>> HearAsync(LabCluster lab, IReadOnlyCollection<IPAddress> vips, MacAddress before) => lab.Client.RunAsync(() =>
+    {
+        using var netlink = new Rtnetlink();
+        using var arp = PacketSocket.ForHearing(netlink.GetLinks().Single(one => one.Name == "eth0").Index, NeighbourFrame.EtherTypeArp);
+        var heard = new Dictionary<IPAddress, long>();
+        var frame = new byte[2048];
+        for (var begun = Stopwatch.GetTimestamp(); heard.Count < vips.Count;)
+        {
+            var now = Stopwatch.GetTimestamp();
+            // A probe claims nothing: what counts has the address as its sender's.
+            for (int length; (length = arp.Receive(frame)) >= 0;)
+                if (NeighbourFrame.TryReadClaim(frame.AsSpan(0, length), out var address, out var by) && by != before && frame.AsSpan(28, 4).IndexOfAnyExcept((byte)0) >= 0 && vips.Contains(address))
+                    heard.TryAdd(address, now);
+            if (Stopwatch.GetElapsedTime(begun) > LabCluster.Limit)
+                throw new TimeoutException($"{vips.Count - heard.Count} of {vips.Count} addresses were not announced by another host.\n{lab.Story}");
+            Thread.Sleep(1);
+        }
+        return heard;
+    });
+
     /// <summary>The link-layer addresses that answered for each.</summary>
     public static Task<Dictionary<IPAddress, HashSet<MacAddress>>> AskAsync(LabCluster lab, IReadOnlyList<IPAddress> vips) => lab.Client.RunAsync(() =>
     {

@@ -163,6 +163,20 @@ public sealed class Observer(World world)
         }
     }
 
+    /// <summary>Whether everything is in order already.</summary>
+    public bool IsQuiet()
+    {
+        try
+        {
+            CheckQuiet();
+            return true;
+        }
+        catch (InvariantException)
+        {
+            return false;  // not yet
+        }
+    }
+
     /// <summary>I2, I4, I6 and the truth on the wire, at the end, when nothing has happened for long.</summary>
     public void CheckQuiet()
     {

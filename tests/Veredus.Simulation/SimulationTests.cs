@@ -6,16 +6,17 @@ namespace Veredus.Simulation;
 /// <summary>The protocol under every fault at once, and proof that its rules are needed.</summary>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
-    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(50);
+    /// <summary>The same ones each time, so that a red test is the change's fault; <c>Program</c> looks at new ones for as long as it is let.</summary>
+    private const int Schedules = 20_000;
 
     [Fact]
     public void Every_invariant_holds_whatever_fails()
     {
-        var seed = Simulator.FirstSeed();
-        var result = Simulator.Run(seed, count: 20_000, Budget);
+        var seed = Simulator.FirstSeed(usual: 1);
+        var result = Simulator.Run(seed, Schedules);
         output.WriteLine($"VEREDUS_SEED={seed}: {result}");
         Assert.True(result.Failure is null, result.Failure is null ? "" : Simulator.Describe(result.Failure));
-        Assert.True(result.Schedules >= 100, $"only {result}: the machine is too busy to say anything");
+        Assert.Equal(Schedules, result.Schedules);
     }
 
     [Fact]
@@ -45,8 +46,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
 
     private void IsCaught(Weaknesses weakness)
     {
-        var seed = Simulator.FirstSeed();
-        var result = Simulator.Run(seed, count: 20_000, Budget, weakness);
+        var seed = Simulator.FirstSeed(usual: 1);
+        var result = Simulator.Run(seed, Schedules, limit: null, weakness);
         output.WriteLine($"VEREDUS_SEED={seed}: {result}: {result.Failure?.What}");
         Assert.NotNull(result.Failure);
         var small = Simulator.Shrink(result.Failure, weakness);

@@ -17,9 +17,9 @@ public sealed record BatchResult(int Schedules, long Steps, TimeSpan Elapsed, Fa
 /// <summary>Runs schedules, many at once, and makes a failing one small.</summary>
 public static class Simulator
 {
-    /// <summary>VEREDUS_SEED if set, else a new one.</summary>
-    public static int FirstSeed() =>
-        int.TryParse(Environment.GetEnvironmentVariable("VEREDUS_SEED"), CultureInfo.InvariantCulture, out var seed) ? seed : Random.Shared.Next(1 << 30);
+    /// <summary>VEREDUS_SEED if set, else <paramref name="usual"/>, else a new one.</summary>
+    public static int FirstSeed(int? usual = null) =>
+        int.TryParse(Environment.GetEnvironmentVariable("VEREDUS_SEED"), CultureInfo.InvariantCulture, out var seed) ? seed : usual ?? Random.Shared.Next(1 << 30);
 
     /// <summary>Runs one schedule; <see langword="null"/> if all went well.</summary>
     internal static Failure? RunOne(Schedule schedule, out long steps, Weaknesses weaknesses = Weaknesses.None, List<string>? trace = null)
@@ -40,15 +40,15 @@ public static class Simulator
         }
     }
 
-    /// <summary>Runs schedules with seeds from <paramref name="firstSeed"/> on until <paramref name="count"/> are done, one fails, or time is up.</summary>
-    internal static BatchResult Run(int firstSeed, int count, TimeSpan limit, Weaknesses weaknesses = Weaknesses.None)
+    /// <summary>Runs schedules with seeds from <paramref name="firstSeed"/> on until <paramref name="count"/> are done, one fails, or the time given is up.</summary>
+    internal static BatchResult Run(int firstSeed, int count, TimeSpan? limit = null, Weaknesses weaknesses = Weaknesses.None)
     {
         var clock = Stopwatch.StartNew();
         var (done, steps, next) = (0, 0L, -1);
         Failure? failure = null;
         var workers = Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Thread(() =>
         {
-            while (Volatile.Read(ref failure) is null && clock.Elapsed < limit && Interlocked.Increment(ref next) is var index && index < count)
+            while (Volatile.Read(ref failure) is null && !(clock.Elapsed >= limit) && Interlocked.Increment(ref next) is var index && index < count)
             {
                 if (RunOne(Schedule.FromSeed(unchecked(firstSeed + index)), out var taken, weaknesses) is { } broken)
                     Interlocked.CompareExchange(ref failure, broken, null);

@@ -30,6 +30,9 @@ public sealed partial class DuravipMachine
 
     private void OnJoined(JoinedEvent joined)
     {
+        // This join was under way when the decision to leave fell (a reset, a vote): it is left, and a new one follows.
+        if (_leaving)
+            return;
         (_self, _incarnation) = (joined.Self, joined.Incarnation);
         (_joined, _rejoining, _gainedMembers, _mature, _viewsOpened) = (true, false, true, false, 0);
         _joinedAt = _now;
@@ -100,8 +103,8 @@ public sealed partial class DuravipMachine
     {
         if (quorate && !_quorate && _options.ClaimGuard)
         {
-            // Who was quorate until now may just have been lost, and nobody here need have seen it leave.
-            _guardUntil = Math.Max(_guardUntil, _now + _options.ClaimGuardMs);
+            // Who was quorate until now may have been lost this very moment, and nobody here need have waited for its loss to show.
+            _guardUntil = Math.Max(_guardUntil, _now + _options.AddressesGoneAfterMs);
             foreach (var row in (IEnumerable<VipRow>?)_table?.Rows ?? [])
                 row.WasHeldInView = !row.Holders.IsEmpty;
         }
