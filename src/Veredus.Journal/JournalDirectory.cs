@@ -62,6 +62,9 @@ public static class JournalDirectory
         metastore.Sync();
     }
 
+    /// <summary>Octets that the write buffer of a C writer can hold; 0 for none.</summary>
+    public static long PreCommitCapacity(string directory) => PreCommit.Capacity(directory);
+
     /// <summary>Octets of all files of the journal.</summary>
     public static long Size(string directory) => new DirectoryInfo(directory).EnumerateFiles().Sum(file => file.Length);
 
@@ -163,6 +166,38 @@ public static class JournalDirectory
             removed++;
         }
         return removed;
+    }
+
+    /// <summary>Makes room: removes the oldest finished segments, read or not, until the journal takes at most <paramref name="maxBytes"/>; never the active one.</summary>
+    /// <returns>Subscribers that had not read all of them, with the octets that they will never get.</returns>
+    public static IReadOnlyList<(string Subscriber, long LostBytes)> Trim(string directory, long maxBytes)
+    {
+        var excess = Size(directory) - maxBytes;
+        if (excess <= 0)
+            return [];
+        using var metastore = Metastore.Open(directory);
+        var before = JournalBacklog.Read(directory);
+        uint? first = null;
+        foreach (var segment in Layout.Segments(directory).TakeWhile(segment => excess > 0 && segment < metastore.ActiveSegment))
+        {
+            excess -= new FileInfo(Layout.SegmentPath(directory, segment)) is { Exists: true } data ? data.Length : 0;
+            excess -= new FileInfo(Layout.IndexPath(directory, segment)) is { Exists: true } index ? index.Length : 0;
+            first = segment + 1;
+        }
+        if (first is not { } kept)
+            return [];
+        foreach (var (subscriber, position) in Checkpoints.All(directory).ToList())
+        {
+            if (position?.Segment >= kept)
+                continue;
+            using var file = JournalFile.TryOpen(Layout.CheckpointPath(directory, subscriber), create: false, JournalError.Checkpoint);
+            if (file is not null)
+                Checkpoints.Set(file, new(kept, 0), directory, metastore.Safety);
+        }
+        foreach (var segment in Layout.Segments(directory).TakeWhile(segment => segment < kept))
+            Checkpoints.Delete(directory, segment);
+        var after = JournalBacklog.Read(directory).ToDictionary(entry => entry.Subscriber, entry => entry.Bytes);
+        return [.. before.Select(entry => (entry.Subscriber, entry.Bytes - after.GetValueOrDefault(entry.Subscriber))).Where(entry => entry.Item2 > 0)];
     }
 
     /// <summary>Mends a journal that nobody has open: metastore, segments, checkpoints. Never deletes a segment unasked.</summary>

@@ -10,6 +10,9 @@ public interface ILogTarget : IDisposable
     /// <exception cref="IOException">They were not taken; the caller keeps them and tries again.</exception>
     void Write(ReadOnlySpan<byte> lines);
 
+    /// <summary>What the operator should be told since the last call; asked after each <see cref="Write"/>.</summary>
+    string? TakeNotice() => null;
+
     /// <summary>Closes and opens again, for rotation. If that fails the old one stays in use.</summary>
     /// <exception cref="IOException">It could not be opened.</exception>
     void Reopen();

@@ -173,6 +173,11 @@ public sealed class MailLogs : IMailLog, IAsyncDisposable
     {
         if (trouble.Target == _stderr.Target.Name)
             return;
+        if (trouble.IsNotice)
+        {
+            Panic(PanicLevel.Error, PanicSubsystems.Log1, "logging", $"{trouble.Target}: {trouble.Error}");
+            return;
+        }
         var text = trouble.Error is not null
             ? $"{trouble.Target}: {trouble.Error}; lines wait in memory (up to {LogStream.MaxPendingBytes >> 20} MiB), mail goes on"
             : $"{trouble.Target}: written again; {trouble.Lost} lines were lost";

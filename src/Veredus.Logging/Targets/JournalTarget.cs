@@ -9,6 +9,7 @@ public sealed class JournalTarget : ILogTarget
     private readonly TimeProvider _time;
     private JournalWriter _writer;
     private RecordBuffer _buffer;
+    private readonly JournalWatch _watch;
     private int _taken;
 
     /// <exception cref="IOException">The journal is damaged or can't be made.</exception>
@@ -16,6 +17,7 @@ public sealed class JournalTarget : ILogTarget
     {
         _destination = destination;
         _time = time ?? TimeProvider.System;
+        _watch = new(destination, _time);
         (_writer, _buffer) = Open();
     }
 
@@ -26,12 +28,12 @@ public sealed class JournalTarget : ILogTarget
         var now = (_time.GetUtcNow().Ticks - DateTimeOffset.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
         _buffer.Clear();
         var skip = _taken;
-        while (!lines.IsEmpty)
+        for (var rest = lines; !rest.IsEmpty;)
         {
-            var end = lines.IndexOf((byte)'\n') is >= 0 and var at ? at + 1 : lines.Length;
+            var end = rest.IndexOf((byte)'\n') is >= 0 and var at ? at + 1 : rest.Length;
             if (skip-- <= 0)
-                _buffer.Add(lines[..end], now);
-            lines = lines[end..];
+                _buffer.Add(rest[..end], now);
+            rest = rest[end..];
         }
         var count = _buffer.Count;
         try
@@ -45,7 +47,10 @@ public sealed class JournalTarget : ILogTarget
             throw;
         }
         _taken = 0;
+        _watch.Look(lines.Length);
     }
+
+    public string? TakeNotice() => _watch.TakeNotice();
 
     /// <summary>Opens the journal anew; there is nothing to rotate.</summary>
     public void Reopen()

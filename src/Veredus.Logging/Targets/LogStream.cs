@@ -95,6 +95,8 @@ internal sealed class LogStream(ILogTarget target, LogPump pump, int maxPendingB
                 report(new(target.Name, null, lost));
             }
             _failing = false;
+            if (target.TakeNotice() is { } notice)
+                report(new(target.Name, notice, 0) { IsNotice = true });
             lock (_filling)
             {
                 if (_filled > 0)
@@ -129,4 +131,8 @@ internal sealed class LogStream(ILogTarget target, LogPump pump, int maxPendingB
 }
 
 /// <summary>A target began to fail (<paramref name="Error"/>) or works again (null), with the number of lines lost meanwhile.</summary>
-internal readonly record struct LogTrouble(string Target, string? Error, long Lost);
+internal readonly record struct LogTrouble(string Target, string? Error, long Lost)
+{
+    /// <summary>The target works; what stands in <see cref="Error"/> is for the operator to know.</summary>
+    public bool IsNotice { get; init; }
+}

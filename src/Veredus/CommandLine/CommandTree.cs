@@ -37,6 +37,8 @@ internal static class CommandTree
             ConfigCommand.Build(host),
             ConfigServerCommands.BuildClient(host),
             ConfigServerCommands.BuildServer(host),
+            JournalCommand.Build(host),
+            JournalCommand.BuildClassic(host),
             ConsoleCommand.Build(host),
             RunCommand.Build(host),
             NodeCommand.Build(host),

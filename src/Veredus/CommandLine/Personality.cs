@@ -10,6 +10,7 @@ internal static class Personality
         ["eccmgr"] = ["manager", "run"],
         ["ecconfigd"] = ["configd", "run"],
         ["eccfg"] = ["eccfg"],
+        ["jlogctl"] = ["jlogctl"],
         ["ec_console"] = ["console"],
         ["veredus-console"] = ["console"],
         ["veredus-passwd"] = ["user", "password"],
@@ -54,6 +55,7 @@ internal static class Personality
         // The console's words are the node's: an option or a bracketed address among them is not for the tool's parser.
         return name is "ec_console" or "veredus-console" ? [.. words, .. ConsoleArguments(arguments)]
             : name is "eccfg" ? EccfgWords(arguments)
+            : name is "jlogctl" ? ["jlogctl", "--", .. arguments]
             : name is "ecelerity" ? [.. words, .. arguments.Select(NodeArgument)]
             : [.. words, .. arguments];
     }
