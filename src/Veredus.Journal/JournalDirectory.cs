@@ -218,11 +218,11 @@ public static class JournalDirectory
             using var data = JournalFile.TryOpen(Layout.SegmentPath(directory, segment), create: false, JournalError.SegmentOpen);
             if (data is null)
                 continue;
+            if (!dryRun)
+                File.Delete(Layout.IndexPath(directory, segment));  // a cache that may lie, and does once the records move; readers build it anew
             var found = RepairSegment(directory, segment, data, metastore.Layout, dryRun);
             if (found.Count > 0)
                 damage[segment] = found;
-            if (!dryRun)
-                File.Delete(Layout.IndexPath(directory, segment));  // a cache that may lie; readers build it anew
         }
         return new(rewritten, damage, RepairCheckpoints(directory, metastore, lowest, highest, dryRun ? damage.Keys : [], dryRun));
     }
@@ -239,21 +239,28 @@ public static class JournalDirectory
         var length = data.Length;
         foreach (var range in damage)
             Keep(directory, number, data, range);
-        var buffer = new byte[64 << 10];
-        long target = damage[0].Start;
-        for (var i = 0; i < damage.Count; i++)
+        // A new file takes the place of the old one in one step: a repair that is killed has done all of it or nothing.
+        var path = Path.Join(directory, string.Create(CultureInfo.InvariantCulture, $"repair.{number:x8}"));
+        using (var mended = JournalFile.TryOpen(path, create: true, JournalError.SegmentWrite)!)
         {
-            var end = i + 1 < damage.Count ? damage[i + 1].Start : length;
-            for (var from = damage[i].End; from < end;)
+            mended.Truncate(0);
+            mended.TakeOwnerAndModeOf(data);
+            var buffer = new byte[64 << 10];
+            long from = 0, target = 0;
+            foreach (var (start, end) in damage.Append(new(length, length)))
             {
-                var count = data.Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - from)), from);
-                data.Write(buffer.AsSpan(0, count), target);
-                from += count;
-                target += count;
+                while (from < start)
+                {
+                    var count = data.Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, start - from)), from);
+                    mended.Write(buffer.AsSpan(0, count), target);
+                    (from, target) = (from + count, target + count);
+                }
+                from = end;
             }
+            mended.Sync();
         }
-        data.Truncate(target);
-        data.Sync();
+        File.Move(path, data.Path, overwrite: true);
+        JournalFile.SyncDirectory(directory);
         return damage;
     }
 

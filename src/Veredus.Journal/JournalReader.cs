@@ -280,14 +280,15 @@ public sealed class JournalReader : IDisposable
             {
                 using (segment.Index.Lock())
                 {
-                    RemovedBytes += JournalDirectory.RepairSegment(_directory, segment.Number, segment.Data, _metastore.Layout, dryRun: false).Sum(range => range.Length);
                     segment.Index.Truncate(0);
+                    RemovedBytes += JournalDirectory.RepairSegment(_directory, segment.Number, segment.Data, _metastore.Layout, dryRun: false).Sum(range => range.Length);
                 }
-                if (segment.Data.Length == 0)
-                {
-                    Close();
+                // The mended segment is another file.
+                var number = segment.Number;
+                Close();
+                if (Open(number) is not { } mended)
                     return null;
-                }
+                segment = mended;
             }
         }
     }

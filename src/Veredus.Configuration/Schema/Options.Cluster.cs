@@ -17,9 +17,9 @@ public static partial class Options
     public static readonly Option<bool> EcClusterTls = Membership.Bool("eccluster_tls", Cluster, false, "Mutual TLS between nodes with the cluster's own authority.", InCluster);
     public static readonly Option<DelegatedAuthorization> DelegatedAuthorizationMode = Membership.Word("delegated_authorization", Cluster, "Whether commands of managers are checked again on the node.", Active,
         ("", DelegatedAuthorization.Auto), ("trust", DelegatedAuthorization.Trust), ("check", DelegatedAuthorization.Check));
-    public static readonly Option<ValueDictionary> PublishedLogs = Membership.Dictionary("logs", Cluster, "Journals offered to managers: [ mainlog = \"/path\" ... ].", InCluster);
-    public static readonly Option<TimeSpan> LogActiveInterval = Membership.Seconds("log_active_interval", Cluster, 1, "Pause between two sends while there is data.", status: InCluster);
-    public static readonly Option<TimeSpan> LogIdleInterval = Membership.Seconds("log_idle_interval", Cluster, 10, "Pause before looking again when there was none.", status: InCluster);
+    public static readonly Option<ValueDictionary> PublishedLogs = Membership.Dictionary("logs", Cluster, "Journals offered to managers: [ mainlog = \"/path\" ... ].");
+    public static readonly Option<TimeSpan> LogActiveInterval = Membership.Seconds("log_active_interval", Cluster, 1, "Pause before the next send once a manager has everything.");
+    public static readonly Option<TimeSpan> LogIdleInterval = Membership.Seconds("log_idle_interval", Cluster, 10, "Pause before looking again when there was nothing new.");
     public static readonly Option<TimeSpan> HeartbeatStartDelay = Membership.Seconds("heartbeat_start_delay", Cluster, 15, "Time after the start before members are suspected.");
     public static readonly Option<double> HeartbeatsPerSec = Membership.Number("heartbeats_per_sec", Cluster, 1, "Heartbeats through the bus.", 0.01, 100);
     public static readonly Option<long> ClusterTcpBufferSize = Membership.Bytes("tcp_buffer_size", Cluster, 32768, "Socket buffer for message moves.", InCluster);
@@ -76,14 +76,14 @@ public static partial class Options
 
     private static readonly OptionSection Managers = new(17, "Manager");
 
-    public static readonly Option<string> AggregatedLogfile = Managers.TextOr("logfile", Logs | LogsManager, "/var/log/eccluster/%Y/%m/%d/%{l}/%{s}/%{n}", "Path pattern of aggregated logs.", InCluster, type: "path");
-    public static readonly Option<UnixFileMode> AggregatedFileMode = Managers.Mode("file_mode", Logs | LogsManager, "0640", "Mode of new files.", InCluster);
-    public static readonly Option<UnixFileMode> AggregatedDirMode = Managers.Mode("dir_mode", Logs | LogsManager, "0755", "Mode of new directories.", InCluster);
-    public static readonly Option<int> AggregatedMaxOpen = Managers.Int("max_open", Logs | LogsManager, 512, "Most files open at a time.", min: 1, status: InCluster);
-    public static readonly Option<TimeSpan> AggregatedMaxIdle = Managers.Seconds("max_idle", Logs | LogsManager, 300, "A file not written for so long is closed.", 1, InCluster);
+    public static readonly Option<string> AggregatedLogfile = Managers.TextOr("logfile", Logs | LogsManager, "/var/log/eccluster/%Y/%m/%d/%{l}/%{s}/%{n}", "Path pattern of aggregated logs.", type: "path");
+    public static readonly Option<UnixFileMode> AggregatedFileMode = Managers.Mode("file_mode", Logs | LogsManager, "0640", "Mode of new files.");
+    public static readonly Option<UnixFileMode> AggregatedDirMode = Managers.Mode("dir_mode", Logs | LogsManager, "0755", "Mode of new directories.");
+    public static readonly Option<int> AggregatedMaxOpen = Managers.Int("max_open", Logs | LogsManager, 512, "Most files open at a time.", min: 1);
+    public static readonly Option<TimeSpan> AggregatedMaxIdle = Managers.Seconds("max_idle", Logs | LogsManager, 300, "A file not written for so long is closed.", 1);
     public static readonly Option<string?> ControlCache = Managers.Text("control_cache", Logs | LogsManager, "File that keeps the answers to delegated commands over restarts of a manager.", Active, nonDynamic: true, type: "path");
-    public static readonly Option<string?> AggregatedTimezone = Managers.Text("timezone", Logs | LogsManager | AsLogger, "Time zone of path patterns and file names.", InCluster);
-    public static readonly Option<IReadOnlyList<string>> LogSubscriber = Managers.List("subscriber", LogsNode, "Subscriber names to try for that node, in order; ( ) = pull nothing.", InCluster);
+    public static readonly Option<string?> AggregatedTimezone = Managers.Text("timezone", Logs | LogsManager | AsLogger, "Time zone of path patterns and file names.");
+    public static readonly Option<IReadOnlyList<string>> LogSubscriber = Managers.List("subscriber", LogsNode, "Subscriber names to try for that node, in order; ( ) = pull nothing.");
     public static readonly Option<string> AsLoggerBaseDir = Managers.TextOr("base_dir", AsLogger, "/var/log/eccluster/aslogger", "Directory of audit series.", InCluster, type: "dir");
     public static readonly Option<TimeSpan> AsLoggerInterval = Managers.Seconds("log_interval", AsLogger, 900, "Period of one file.", 1, InCluster);
     public static readonly Option<SeriesDefault> AsLoggerIncludeDefault = Managers.Word("series_include_default", AsLogger, "Which series are written.", InCluster, ("none", SeriesDefault.None), ("all", SeriesDefault.All));

@@ -86,6 +86,16 @@ internal sealed partial class JournalFile : IDisposable
         }
     }
 
+    /// <summary>Makes this file look as another one to those who may open it; the owner only as far as the system lets.</summary>
+    public void TakeOwnerAndModeOf(JournalFile other)
+    {
+        Span<byte> status = stackalloc byte[256];
+        if (Statx(other._handle, "\0"u8, EmptyPath, 0x8 | 0x10 | 0x2 /* STATX_UID, STATX_GID, STATX_MODE */, status) != 0)
+            throw new IOException($"Cannot examine '{other.Path}': {Describe(Marshal.GetLastPInvokeError())}.");
+        _ = ChangeOwner(_handle, BitConverter.ToInt32(status[20..]), BitConverter.ToInt32(status[24..]));
+        File.SetUnixFileMode(_handle, (UnixFileMode)(BitConverter.ToUInt16(status[28..]) & 0xFFF));
+    }
+
     /// <summary>Waits for the exclusive lock of the whole file and holds it until the result is disposed.</summary>
     public Held Lock()
     {
@@ -180,6 +190,9 @@ internal sealed partial class JournalFile : IDisposable
 
     [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
     private static partial nint WriteAt(SafeFileHandle file, ReadOnlySpan<byte> buffer, nint count, long offset);
+
+    [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
+    private static partial int ChangeOwner(SafeFileHandle file, int user, int group);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int SyncHandle(SafeFileHandle file);

@@ -33,13 +33,8 @@ internal static class JournalCommand
         return command;
     }
 
-    public static Command BuildClassic(CliHost host)
-    {
-        var command = CommandTree.Leaf(host, "jlogctl", "Journals in the classic form", ["veredus jlogctl -- -s /var/log/veredus/mainlog.cluster"],
+    public static Command BuildClassic(CliHost host) => CommandTree.Leaf(host, "jlogctl", "Journals in the classic form", ["veredus jlogctl -- -s /var/log/veredus/mainlog.cluster"],
             (call, _) => Task.FromResult(new JlogCtl(call.Host.Out, call.Host.Error).Run(call.Parse.GetValue(Words) ?? [])), Words);
-        command.Hidden = true;
-        return command;
-    }
 
     private static Task<int> ListAsync(Call call, CancellationToken cancellationToken) => Do(call, Root, root =>
     {

@@ -4,6 +4,7 @@ using Veredus.Node;
 using Veredus.Node.Control;
 using Veredus.Node.Hosting;
 using Veredus.Node.Http;
+using Veredus.Node.Logs;
 
 namespace Veredus.Commands;
 
@@ -36,7 +37,8 @@ internal static class NodeCommand
         var network = new ClusterNetwork(version, () => control.Runner);
         var cluster = new ClusterService(version, network);
         var delegating = new Delegating(() => network.Group?.Delegation, () => control.Authorization, call.Host.Time);
-        control = new(version, [.. cluster.Commands, delegating.Command]);
+        var logs = new LogPublishing(network);
+        control = new(version, [.. cluster.Commands, delegating.Command, .. logs.Commands]);
         var options = new NodeOptions
         {
             Loader = ConfigCommand.Loader(call.Host),
@@ -45,7 +47,7 @@ internal static class NodeCommand
             DrainOnly = skip == "esmtp",
             TakeOver = call.Parse.GetValue(TakeOver),
             Presence = cluster.Presence,
-            Services = [control, new HttpEndpoint(), network, cluster],
+            Services = [control, new HttpEndpoint(), network, logs, cluster],
         };
         return (int)await NodeProcess.RunAsync(options, text => call.Error.Line(text, Output.Tone.Bad), text => call.Error.Line(text, Output.Tone.Warning));
     }
