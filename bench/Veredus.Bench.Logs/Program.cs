@@ -2,7 +2,7 @@
 //
 //     dotnet run -c Release --project bench/Veredus.Bench.Logs -- kill [KILLS] [SEED]   kills node, manager and reader, then reads by number
 //
-// bench/logs/run compares the rate with rsyslog's. Other words are roles of this program itself.
+// bench/logs/run compares the rate with rsyslog's and calls this. Other words are roles of this program itself.
 using System.Globalization;
 using Veredus.Bench.Logs;
 
@@ -16,6 +16,16 @@ switch (args)
         return 0;
     case ["reader", var directory, ..]:
         await Roles.ReaderAsync(new(directory));
+        return 0;
+    case ["setup", var directory]:
+        var stage = new Stage(directory);
+        stage.MakeIdentities();
+        Veredus.Journal.JournalDirectory.Create(stage.Journal);
+        Veredus.Journal.JournalDirectory.AddSubscriber(stage.Journal, "mgr1");
+        return 0;
+    case ["fill", var directory, var count]:
+        Console.In.Read();  // started and warm: the one who measures says when
+        Roles.Fill(new(directory), int.Parse(count, CultureInfo.InvariantCulture));
         return 0;
     case ["kill", ..]:
         var kills = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 300;
@@ -33,6 +43,6 @@ switch (args)
             return wrong.Count == 0 ? 0 : 20;
         }
     default:
-        Console.Error.WriteLine("usage: kill [KILLS] [SEED] | ship [RECORDS]");
+        Console.Error.WriteLine("usage: kill [KILLS] [SEED]; for rates: bench/logs/run");
         return 2;
 }

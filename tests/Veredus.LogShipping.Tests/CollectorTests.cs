@@ -220,6 +220,20 @@ public sealed class CollectorTests : ShippingFixture
     }
 
     [Fact]
+    public async Task A_published_log_that_is_not_there_yet_disturbs_no_other_and_comes_when_it_is_made()
+    {
+        Node.Make("mainlog");
+        Node.Logs["later"] = Path.Join(Base, "mta1", "later");
+        var last = Node.Write("mainlog", "one\n");
+        await using var collector = Collect(Settings());
+        await Arrived(MainLog, last);
+        await Until(() => collector.Status.Count == 2);
+        Assert.Equal((CollectionState.NotSubscribed, -1L), (collector.Status[0].State, collector.Status[0].DiskBytes));
+        Node.Make("later");
+        await Arrived(MainLog with { Log = "later" }, Node.Write("later", "two\n"));
+    }
+
+    [Fact]
     public async Task An_unreachable_node_is_named_and_comes_again()
     {
         Node.Make("mainlog");

@@ -96,19 +96,25 @@ internal sealed class LogSession(LogService service, ClusterPeer peer, IDuplexPi
         text.Append(CultureInfo.InvariantCulture, $"200 {logs.Count}");
         foreach (var (name, directory) in logs)
         {
-            text.Append("\r\n").Append(CultureInfo.InvariantCulture, $"LOG {name}");
-            try
-            {
-                text.Append(CultureInfo.InvariantCulture, $" {JournalDirectory.Size(directory)}");
-                foreach (var entry in JournalBacklog.Read(directory).Where(entry => LogNames.IsSafe(entry.Subscriber)))
-                    text.Append(CultureInfo.InvariantCulture, $" {entry.Subscriber}@{entry.Position ?? default},{entry.Bytes},{(entry.OldestUnixMicroseconds ?? 0) / 1_000_000}");
-            }
-            catch (IOException)
-            {
-                text.Append(" -1");  // not made yet, or damaged: no subscriber is there to be read
-            }
+            text.Append(CultureInfo.InvariantCulture, $"\r\nLOG {name} {Describe(directory)}");
         }
         return text.ToString();
+    }
+
+    /// <summary>Size and subscribers; -1 for a journal that is not made yet, or damaged: nobody can read it.</summary>
+    private static string Describe(string directory)
+    {
+        try
+        {
+            var size = JournalDirectory.Size(directory);
+            var subscribers = JournalBacklog.Read(directory).Where(entry => LogNames.IsSafe(entry.Subscriber)).Select(entry =>
+                string.Create(CultureInfo.InvariantCulture, $" {entry.Subscriber}@{entry.Position ?? default},{entry.Bytes},{(entry.OldestUnixMicroseconds ?? 0) / 1_000_000}"));
+            return string.Create(CultureInfo.InvariantCulture, $"{size}{string.Concat(subscribers)}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "-1";
+        }
     }
 
     private async ValueTask<string> OpenAsync(string log, string subscriber, CancellationToken cancellationToken)

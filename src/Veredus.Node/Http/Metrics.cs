@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Veredus.Journal;
+using Veredus.Node.Logs;
 
 namespace Veredus.Node.Http;
 
@@ -37,6 +39,8 @@ internal static class Metrics
         var logs = node.Logs.Counters;
         Counter(text, "veredus_log_lines_dropped_total", "Log lines that found no room.", logs.Sum(one => one.Dropped));
 
+        LogBacklog(text, node);
+
         var bindings = node.Delivery.Bindings();
         Head(text, "veredus_binding_messages_total", "counter", "Messages of a binding by what became of them.");
         foreach (var binding in bindings)
@@ -53,6 +57,32 @@ internal static class Metrics
         }
 
         return text.ToString();
+    }
+
+    private static void LogBacklog(StringBuilder text, VeredusNode node)
+    {
+        var rows = new List<(string Labels, long Bytes, double Seconds)>();
+        foreach (var (log, directory) in LogPublishing.Of(node.Configuration.Current).Logs)
+        {
+            try
+            {
+                foreach (var entry in JournalBacklog.Read(directory))
+                {
+                    var age = entry.OldestUnixMicroseconds is { } oldest ? Math.Max(0, (node.Time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(oldest / 1000)).TotalSeconds) : 0;
+                    rows.Add(($"{{log=\"{Label(log)}\",subscriber=\"{Label(entry.Subscriber)}\"}}", entry.Bytes, age));
+                }
+            }
+            catch (IOException)
+            {
+                // Not made yet, or damaged: its absence here and the paniclog tell.
+            }
+        }
+        if (rows.Count == 0)
+            return;
+        Head(text, "veredus_log_waiting_bytes", "gauge", "Octets of a published log that a subscriber has not read.");
+        rows.ForEach(row => text.Append(CultureInfo.InvariantCulture, $"veredus_log_waiting_bytes{row.Labels} {row.Bytes}\n"));
+        Head(text, "veredus_log_waiting_seconds", "gauge", "Age of the oldest line that a subscriber has not read.");
+        rows.ForEach(row => text.Append(CultureInfo.InvariantCulture, $"veredus_log_waiting_seconds{row.Labels} {row.Seconds:0.0}\n"));
     }
 
     internal static void Counter(StringBuilder text, string name, string help, long value)

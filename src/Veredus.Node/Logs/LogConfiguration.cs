@@ -5,7 +5,7 @@ namespace Veredus.Node.Logs;
 
 /// <summary>Reads the loggers and <c>debug_flags</c> of a configuration, and sets the logs accordingly at each reload.</summary>
 /// <remarks>Register it last: logs change over in one step that can fail, and nothing may fail behind it.</remarks>
-internal sealed class LogConfiguration(MailLogs logs, bool toStderr, int verbosity = 0) : IConfigurationParticipant
+public sealed class LogConfiguration(MailLogs logs, bool toStderr, int verbosity = 0) : IConfigurationParticipant
 {
     /// <summary>Opens the logs of the first configuration.</summary>
     /// <exception cref="IOException">A file cannot be opened.</exception>

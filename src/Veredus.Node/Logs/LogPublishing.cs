@@ -72,7 +72,8 @@ public sealed class LogPublishing(ClusterNetwork network) : INodeService
             text.Append(CultureInfo.InvariantCulture, $"{name} {directory}\n");
             try
             {
-                text.Append(CultureInfo.InvariantCulture, $"  [on disk: {JournalDirectory.Size(directory)} bytes]\n");
+                var size = JournalDirectory.Size(directory);
+                text.Append(CultureInfo.InvariantCulture, $"  [on disk: {size} bytes]\n");
                 foreach (var entry in JournalBacklog.Read(directory))
                 {
                     var reading = readings.FirstOrDefault(one => one.Log == name && one.Subscriber == entry.Subscriber);
@@ -101,9 +102,10 @@ public sealed class LogPublishing(ClusterNetwork network) : INodeService
                 writer.WriteString("journal", directory);
                 try
                 {
-                    writer.WriteNumber("bytes", JournalDirectory.Size(directory));
+                    var (size, backlog) = (JournalDirectory.Size(directory), JournalBacklog.Read(directory));
+                    writer.WriteNumber("bytes", size);
                     writer.WriteStartArray("subscribers");
-                    foreach (var entry in JournalBacklog.Read(directory))
+                    foreach (var entry in backlog)
                     {
                         writer.WriteStartObject();
                         writer.WriteString("name", entry.Subscriber);

@@ -37,6 +37,7 @@ internal static class CommandTree
             ConfigCommand.Build(host),
             ConfigServerCommands.BuildClient(host),
             ConfigServerCommands.BuildServer(host),
+            LogCommand.Build(host),
             JournalCommand.Build(host),
             JournalCommand.BuildClassic(host),
             ConsoleCommand.Build(host),

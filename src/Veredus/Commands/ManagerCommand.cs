@@ -2,6 +2,7 @@ using System.CommandLine;
 using Veredus.CommandLine;
 using Veredus.Manager;
 using Veredus.Manager.Hosting;
+using Veredus.Manager.Logs;
 
 namespace Veredus.Commands;
 
@@ -42,7 +43,7 @@ internal static class ManagerCommand
             Verbosity = call.Parse.GetResult(Verbose)?.IdentifierTokenCount ?? 0,
             Group = call.Parse.GetValue(Group),
             Version = VersionCommand.Version.Split(' ')[0],
-            Services = [new ManagerHttp()],
+            Services = [new ManagerHttp(), new LogCollection()],
         };
         return (int)await ManagerProcess.RunAsync(options, text => call.Error.Line(text, Output.Tone.Bad), text => call.Error.Line(text, Output.Tone.Warning), !call.Parse.GetValue(NoLock));
     }
