@@ -75,9 +75,6 @@ public sealed partial class DuravipDriver
             case StopServiceEffect stop:
                 _addresses.StopService(stop.Address, TimeSpan.FromMilliseconds(stop.DrainMs));
                 break;
-            case MigrateQueuesEffect moved:
-                _settings.Services.Moved(moved.Address, moved.NewOwner, moved.FullPolicy);
-                break;
             case InspectHostEffect:
                 Inspect();
                 break;

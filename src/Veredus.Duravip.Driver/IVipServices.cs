@@ -16,9 +16,6 @@ public interface IVipServices
     /// <param name="drain">Longest wait; what is still open then is reset. Zero: at once, also if a longer wait is under way.</param>
     Task StopAsync(VipAddress address, TimeSpan drain);
 
-    /// <summary>The address was lost to <paramref name="newOwner"/> (empty: nobody): waiting mail of its bindings may have to go elsewhere.</summary>
-    void Moved(VipAddress address, string newOwner, bool fullPolicy);
-
     /// <summary>Who owns which address has changed; <see langword="null"/>: nobody is known, this node is in no settled view.</summary>
     void OwnersChanged(VipOwners? owners)
     {

@@ -43,12 +43,6 @@ public sealed record StartServiceEffect(LocalVip Vip) : DuravipEffect;
 /// <param name="DrainMs">How long sessions may finish; 0 = reset them at once, also if a longer drain is under way.</param>
 public sealed record StopServiceEffect(VipAddress Address, long DrainMs) : DuravipEffect;
 
-/// <summary>The address was lost by a move: queued messages of its bindings are evaluated again, paced.</summary>
-/// <param name="Address">The address.</param>
-/// <param name="NewOwner">Its node; empty if nobody owns it.</param>
-/// <param name="FullPolicy"><c>unconditional_rebind</c>.</param>
-public sealed record MigrateQueuesEffect(VipAddress Address, string NewOwner, bool FullPolicy) : DuravipEffect;
-
 /// <summary>Say <see cref="TimerFiredEvent"/> (and then, with the queue empty, <see cref="QueueDrainedEvent"/>) at this time. Replaces the timer set before.</summary>
 public sealed record SetTimerEffect(long AtMs) : DuravipEffect;
 

@@ -114,8 +114,6 @@ internal sealed class FakeServices(Story story) : IVipServices
         if (drain > TimeSpan.Zero && Sessions is { } sessions)
             await sessions.Task;
     }
-
-    public void Moved(VipAddress address, string newOwner, bool fullPolicy) => story.Add($"moved {address}");
 }
 
 /// <summary>One node with a driver on a bus of one, and what happened.</summary>

@@ -29,7 +29,7 @@ internal sealed partial class ConnectionRunner
             if (envelopes.Count > 0)
                 await SendAsync(connection, session, envelopes);
             if (!session.IsUsable)
-                return connection.Deliveries == 0;
+                return connection.Deliveries == 0 && !IsAway(connection);
         }
         await session.QuitAsync(engine.Aborting);
         return false;
@@ -113,6 +113,11 @@ internal sealed partial class ConnectionRunner
             PutBack(connection, 0);
             return;
         }
+        if (!result.ConnectionUsable && IsAway(connection) && WasCutOff(result))
+        {
+            PutBack(connection, 0);
+            return;
+        }
         await FinishAsync(connection, session, envelopes, result, target, parts.Time.GetElapsedTime(started).TotalMilliseconds);
     }
 
@@ -136,6 +141,15 @@ internal sealed partial class ConnectionRunner
     {
         foreach (var outcome in result.Recipients)
             if (outcome.Stage is not (SmtpStage.DuringMail or SmtpStage.AfterMail or SmtpStage.DuringRset or SmtpStage.AfterRset) || !(outcome.Reply.Code == 421 || outcome.Reply.IsInternal()))
+                return false;
+        return true;
+    }
+
+    /// <summary>The connection ended before the host can have taken the message, and not by the host's word.</summary>
+    private static bool WasCutOff(SmtpTransactionResult result)
+    {
+        foreach (var outcome in result.Recipients)
+            if (outcome.IsSuccess || !outcome.Reply.IsInternal() || outcome.Stage is SmtpStage.ReadingConfirmation)
                 return false;
         return true;
     }

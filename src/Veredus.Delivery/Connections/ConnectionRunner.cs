@@ -34,9 +34,10 @@ internal sealed partial class ConnectionRunner(DeliveryEngine engine, DeliveryPa
                 foreach (var message in failed.connection.Batch.ToArray())
                     scheduler.PutBack(message, now);
                 failed.connection.Batch.Clear();
-                scheduler.OpeningFailed(failed.connection, failed.failure, now);
+                if (!failed.isAway)
+                    scheduler.OpeningFailed(failed.connection, failed.failure, now);
                 return 0;
-            }, (connection, failure));
+            }, (connection, failure, isAway: IsAway(connection)));
             return false;
         }
         await using (session)
@@ -45,6 +46,9 @@ internal sealed partial class ConnectionRunner(DeliveryEngine engine, DeliveryPa
             return await ServeAsync(connection, session);
         }
     }
+
+    /// <summary>The binding's address has left this host: what fails then is no fault of the destination, and nothing is charged.</summary>
+    private bool IsAway(OutboundConnection connection) => !parts.Presence.IsHere(connection.Queue.Binding.Group.Name, connection.Queue.Binding.Name);
 
     /// <summary>For EHLO with the sender's domain a message is needed before the connection.</summary>
     private bool TakeFirst(OutboundConnection connection, out string helo)
@@ -69,12 +73,12 @@ internal sealed partial class ConnectionRunner(DeliveryEngine engine, DeliveryPa
             if (session is not null)
                 return (session, default);
             failure = fault;
-            if (ReferenceEquals(fault.Reply, DeliveryReplies.LocalAddressMissing))
+            if (ReferenceEquals(fault.Reply, DeliveryReplies.LocalAddressMissing) && !IsAway(connection))
             {
                 parts.Observer.Notice(DeliveryNotice.LocalAddressMissing, $"binding {connection.Queue.Binding.Name}: {SourceSocket.SourceFor(policy, target.Address.Endpoint.AddressFamily)} is not an address of this machine");
                 break;
             }
-            engine.Locked(static (scheduler, now, connection) => scheduler.NextTarget(connection, failed: true, now), connection);
+            engine.Locked(static (scheduler, now, last) => scheduler.NextTarget(last.connection, failed: !last.isAway, now), (connection, isAway: IsAway(connection)));
         }
         // One host that says clearly what is wrong is quoted; several, or a refusal, are "no valid hosts".
         var isClear = failure.Reply.IsInternal() && failure.Reply.IsTransient && (tries == 1 || failure.Reply.Status is (4, 7, _))
@@ -113,7 +117,7 @@ internal sealed partial class ConnectionRunner(DeliveryEngine engine, DeliveryPa
         if (socket is null)
             return (null, refused!, false);
         var queue = connection.Queue;
-        connection.Descriptor = (int)socket.Handle;
+        (connection.Descriptor, connection.Socket) = ((int)socket.Handle, socket);
         var stream = engine.Traces.Wrap(new NetworkStream(socket, ownsSocket: true), queue.Binding.Name, queue.Domain.Name, $"#{connection.Number} {endpoint}");
         var session = new SmtpClientSession(stream, OptionsOf(policy), parts.Deadlines);
         try

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Threading.Tasks.Sources;
 using Veredus.Smtp;
 
@@ -32,6 +33,9 @@ internal sealed class OutboundConnection(long number, DeliveryQueue queue) : Hea
     public List<QueuedMessage> Batch { get; } = [];
     /// <summary>File descriptor, for the console; −1: none yet.</summary>
     public int Descriptor { get; set; } = -1;
+    /// <summary>Connected, or not there yet; the session's own.</summary>
+    public Socket? Socket { get; set; }
+
     public long OpenedAt { get; set; }
     public long StateSince { get; set; }
     public int Deliveries { get; set; }
@@ -51,6 +55,22 @@ internal sealed class OutboundConnection(long number, DeliveryQueue queue) : Hea
 
     /// <summary>Set by the worker; read for the stage by anybody.</summary>
     public SmtpClientSession? Session { get; set; }
+
+    /// <summary>Ends what is under way: the peer sees a reset, the worker the end of its stream.</summary>
+    public void Abort()
+    {
+        try
+        {
+            if (Socket is not { } socket)
+                return;
+            socket.LingerState = new(true, 0);
+            socket.Shutdown(SocketShutdown.Both);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // It has ended by itself.
+        }
+    }
 
     /// <summary>Ends when <see cref="Wake"/> is called. One waiter, once per park.</summary>
     /// <returns><see langword="true"/>: there may be work; <see langword="false"/>: quit.</returns>

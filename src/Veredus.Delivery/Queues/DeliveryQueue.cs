@@ -33,6 +33,9 @@ internal sealed class BindingState(GroupState group, string name)
     public int Connections { get; set; }
     public int Active { get; set; }
     public int Delayed { get; set; }
+
+    /// <summary>Somebody waits for the end of the last connection.</summary>
+    public TaskCompletionSource? Quiet { get; set; }
 }
 
 /// <summary>A routing domain: its route and what is common to its queues.</summary>

@@ -174,7 +174,11 @@ internal sealed partial class Scheduler
         Unaim(connection, now);
         connection.State = ConnectionState.Closing;
         queue.Connections.Remove(connection);
-        queue.Binding.Connections--;
+        if (--queue.Binding.Connections == 0)
+        {
+            queue.Binding.Quiet?.SetResult();
+            queue.Binding.Quiet = null;
+        }
         queue.Domain.Connections--;
         Connections--;
         foreach (var limit in connection.Held)

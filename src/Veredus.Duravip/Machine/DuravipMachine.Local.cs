@@ -194,8 +194,6 @@ public sealed partial class DuravipMachine
             return;
         }
         local.Phase = LocalPhase.None;
-        if (local.Reason is not (ChangeReason.Foreign or ChangeReason.Reset))
-            Emit(new MigrateQueuesEffect(local.Address, Table?.Find(local.Address) is { } row ? _table!.NameOf(row.Owner) : "", _options.UnconditionalRebind));
         Attend(local.Address);
     }
 

@@ -24,8 +24,6 @@ public sealed record DuravipOptions
     public long ViewBalanceIntervalMs { get; init; } = 10_000;
     /// <summary><c>view_broadcast_interval</c>: period of re-announcing the own view; 0 = never.</summary>
     public long ViewBroadcastIntervalMs { get; init; }
-    /// <summary><c>unconditional_rebind</c>: queued messages of a moved binding see the full policy again.</summary>
-    public bool UnconditionalRebind { get; init; } = true;
     /// <summary><c>arp_all_hosts</c>: announce a new address to the whole segment.</summary>
     public bool ArpAllHosts { get; init; } = true;
     /// <summary><c>heartbeat_start_delay</c>: after start-up or first sight, nobody is suspected and no digest compared for this long.</summary>

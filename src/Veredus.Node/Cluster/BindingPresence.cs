@@ -29,6 +29,10 @@ internal sealed class BindingPresence : IBindingPresence
     /// <summary>The virtual address of a binding; <see langword="null"/>: it has a static one.</summary>
     public IPAddress? AddressOf(string binding) => _state.Virtual.TryGetValue(binding, out var at) ? at.Address : null;
 
+    /// <summary>The bindings on a virtual address.</summary>
+    public IEnumerable<(string Group, string Name)> On(IPAddress address) =>
+        _state.Virtual.Where(pair => pair.Value.Address.Equals(address)).Select(pair => (pair.Value.Group, pair.Key));
+
     /// <summary>The bindings of a configuration.</summary>
     public void Use(ConfigurationSnapshot configuration)
     {

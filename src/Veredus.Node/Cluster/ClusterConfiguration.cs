@@ -84,7 +84,6 @@ internal static class ClusterConfiguration
             ViewMatureMs = Ms(Options.ViewMatureTime),
             ViewBalanceIntervalMs = Ms(Options.ViewBalanceInterval),
             ViewBroadcastIntervalMs = Ms(Options.ViewBroadcastInterval),
-            UnconditionalRebind = configuration.Get(ScopeKinds.Cluster, Options.UnconditionalRebind),
             ArpAllHosts = configuration.Get(ScopeKinds.Cluster, Options.ArpAllHosts),
             HeartbeatStartDelayMs = Ms(Options.HeartbeatStartDelay),
             HeartbeatPeriodMs = Math.Max(50, (long)(1000 / heartbeats)),

@@ -91,7 +91,7 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
             Version = _version,
             OpenBus = () => ClusterConfiguration.OpenBus(Configuration, peers.Count > 0),
             StartGuard = async (settings, stop) => await AddressGuardProcess.StartAsync(settings, null, stop),
-            Services = new VipServices(name, node.Listeners, _presence),
+            Services = new VipServices(name, node.Listeners, node.Delivery, _presence),
             Log = Log,
             ExpectedMembers = _members,
             Network = _network,

@@ -1,4 +1,5 @@
 using System.Net;
+using Veredus.Delivery;
 using Veredus.Duravip;
 using Veredus.Duravip.Driver;
 using Veredus.Node.Inbound;
@@ -6,7 +7,7 @@ using Veredus.Node.Inbound;
 namespace Veredus.Node;
 
 /// <summary>What follows a virtual address in this node: SMTP sockets, bindings and, where they go, their mail.</summary>
-internal sealed class VipServices(string node, SmtpListeners listeners, BindingPresence presence) : IVipServices
+internal sealed class VipServices(string node, SmtpListeners listeners, DeliveryEngine delivery, BindingPresence presence) : IVipServices
 {
     public void Open(VipAddress address) => listeners.OpenVirtual(address.ToIPAddress());
 
@@ -18,13 +19,9 @@ internal sealed class VipServices(string node, SmtpListeners listeners, BindingP
 
     public Task StopAsync(VipAddress address, TimeSpan drain)
     {
-        presence.Set(address.ToIPAddress(), isHere: false);
-        return listeners.CloseVirtualAsync(address.ToIPAddress(), drain);
-    }
-
-    public void Moved(VipAddress address, string newOwner, bool fullPolicy)
-    {
-        // The mail follows who owns the address: OwnersChanged tells, also when it goes on to somebody else.
+        var at = address.ToIPAddress();
+        presence.Set(at, isHere: false);
+        return Task.WhenAll([listeners.CloseVirtualAsync(at, drain), .. presence.On(at).Select(binding => delivery.LeaveAsync(binding.Group, binding.Name, drain))]);
     }
 
     public void OwnersChanged(VipOwners? owners) => presence.SetOwners(
