@@ -55,7 +55,7 @@ internal sealed class Hosts : IAsyncDisposable
 
     public static CommitAuthor By(string message) => new("ana", "host1", message, DateTimeOffset.UnixEpoch.AddDays(20_000));
 
-    public Task<PullResult> PullAsync(WorkingCopy copy, ConflictChoice choice = ConflictChoice.Refuse, AutoUpdate policy = AutoUpdate.True, Action<string>? check = null) =>
+    public Task<PullResult> PullAsync(WorkingCopy copy, ConflictChoice choice = ConflictChoice.Refuse, AutoUpdate policy = AutoUpdate.True, Func<string, Task>? check = null) =>
         copy.PullAsync(Remote, choice, policy, check, default);
 
     public async Task FsckAsync()

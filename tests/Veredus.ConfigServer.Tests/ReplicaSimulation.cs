@@ -85,7 +85,7 @@ internal sealed class ReplicaSimulation
                 break;
             case 98 when live.Count > 0:
                 var from = live[_random.Next(live.Count)];
-                Send(from, new ReplicaEvent.Overridden(new(from.Replica.Memory.Override.Serial + 1, _random.Next(2) == 0 ? null : _servers[_random.Next(_servers.Count)].Name)));
+                Send(from, new ReplicaEvent.Overridden(new(from.Replica.Memory.Override.Serial + 1, _random.Next(2) == 0 ? null : _servers[_random.Next(_servers.Count)].Name), _servers[_random.Next(_servers.Count)].Name));
                 break;
             case 99:
                 foreach (var master in live.Where(server => server.Replica.IsMaster && server.Replica.InConflict))

@@ -82,6 +82,21 @@ public sealed class ReplicaTests(ITestOutputHelper output)
         Assert.Null(replica.WhyNoCommit(1, null));
     }
 
+    [Fact]
+    public void The_end_of_an_override_names_the_master_for_the_moment_and_a_term_is_above_those_that_left()
+    {
+        var replica = Settle(Replica.Start(One, "a", HeadOf(1), ReplicaMemory.Empty), [One]);
+        Assert.Equal(1, replica.Memory.Term);
+        (replica, _) = replica.Apply(new ReplicaEvent.ViewChanged([One, Two]));
+        (replica, _) = replica.Apply(new ReplicaEvent.Reported(Two, Report("b", 1, master: true, term: 7)));
+        (replica, _) = replica.Apply(new ReplicaEvent.Reported(One, Report("a", 1, master: true)));
+        Assert.Equal(("b", 7L), (replica.MasterName, replica.Memory.Term));
+        (replica, _) = replica.Apply(new ReplicaEvent.Overridden(new(1, null), "a"));
+        Assert.Equal(("a", 8L), (replica.MasterName, replica.Memory.Term));
+        (replica, _) = replica.Apply(new ReplicaEvent.Overridden(new(1, null), "b"));
+        Assert.Equal("a", replica.MasterName);  // said twice
+    }
+
     private static Replica Settle(Replica replica, ImmutableSortedSet<MemberId> members)
     {
         (replica, var effects) = replica.Apply(new ReplicaEvent.ViewChanged(members));

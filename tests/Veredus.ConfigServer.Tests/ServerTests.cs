@@ -41,7 +41,7 @@ public sealed class ServerTests : IAsyncLifetime, IDisposable
     {
         var one = await BootstrapAsync("one");
         one.Write("default/veredus.conf", "no_such_option = 1\n");
-        var refused = await Assert.ThrowsAsync<EccfgException>(() => one.CommitAsync(RemoteOf("admin", "secret"), Hosts.By("bad"), _ => true, default));
+        var refused = await Assert.ThrowsAnyAsync<EccfgException>(() => one.CommitAsync(RemoteOf("admin", "secret"), Hosts.By("bad"), _ => true, default));
         Assert.Contains("no_such_option", refused.Message, StringComparison.Ordinal);
         Assert.Contains("default/veredus.conf", refused.Message, StringComparison.Ordinal);
         Assert.Equal(EccfgExit.Failed, refused.ExitCode);
@@ -56,9 +56,9 @@ public sealed class ServerTests : IAsyncLifetime, IDisposable
         var one = await BootstrapAsync("one");
         one.Write("default/x.conf", "# x\n");
         foreach (var (user, password) in new[] { ("admin", "wrong"), ("eve", "eve"), ("nobody", "x") })
-            Assert.Equal(EccfgExit.NotAllowed, (await Assert.ThrowsAsync<EccfgException>(() => one.CommitAsync(RemoteOf(user, password), Hosts.By("x"), _ => true, default))).ExitCode);
+            Assert.Equal(EccfgExit.NotAllowed, (await Assert.ThrowsAnyAsync<EccfgException>(() => one.CommitAsync(RemoteOf(user, password), Hosts.By("x"), _ => true, default))).ExitCode);
         using var eve = Client("eve", "eve");
-        Assert.Equal(EccfgExit.NotAllowed, (await Assert.ThrowsAsync<EccfgException>(() => eve.ActAsync("conflict", "default", default))).ExitCode);
+        Assert.Equal(EccfgExit.NotAllowed, (await Assert.ThrowsAnyAsync<EccfgException>(() => eve.ActAsync("conflict", "default", default))).ExitCode);
         Assert.Equal(1, (await _server.Store.Open("default").HeadAsync(default)).Revision);
     }
 
@@ -96,14 +96,14 @@ public sealed class ServerTests : IAsyncLifetime, IDisposable
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var other = ServerCertificate.Create(key, ["localhost"], DateTimeOffset.UtcNow);
         using var client = new ConfigClient("localhost", _server.Port, "admin", "secret", other.ExportCertificatePem());
-        var refused = await Assert.ThrowsAsync<EccfgException>(() => client.StatusAsync(default));
+        var refused = await Assert.ThrowsAnyAsync<EccfgException>(() => client.StatusAsync(default));
         Assert.Equal(EccfgExit.Unreachable, refused.ExitCode);
         Assert.Contains("pinned", refused.Message, StringComparison.Ordinal);
         using var late = new ConfigClient("localhost", _server.Port, "admin", "secret", _server.CertificatePem, new FixedTime(DateTimeOffset.UtcNow.AddYears(2)));
-        Assert.Contains("expired", (await Assert.ThrowsAsync<EccfgException>(() => late.StatusAsync(default))).Message, StringComparison.Ordinal);
+        Assert.Contains("expired", (await Assert.ThrowsAnyAsync<EccfgException>(() => late.StatusAsync(default))).Message, StringComparison.Ordinal);
         var one = new WorkingCopy(_scratch.Below("one"), _scratch.Below("one", "conf"));
         File.WriteAllText(_scratch.Below("other.pem"), other.ExportCertificatePem());
-        Assert.Equal(EccfgExit.Unreachable, (await Assert.ThrowsAsync<EccfgException>(() => one.BootstrapAsync(Remote.Https("localhost", _server.Port, "admin", "secret", _scratch.Below("other.pem")), "default", default))).ExitCode);
+        Assert.Equal(EccfgExit.Unreachable, (await Assert.ThrowsAnyAsync<EccfgException>(() => one.BootstrapAsync(Remote.Https("localhost", _server.Port, "admin", "secret", _scratch.Below("other.pem")), "default", default))).ExitCode);
     }
 
     [Fact]
@@ -111,12 +111,12 @@ public sealed class ServerTests : IAsyncLifetime, IDisposable
     {
         using var client = Client("admin", "secret");
         await client.ActAsync("create", "west", default);
-        Assert.Contains("already", (await Assert.ThrowsAsync<EccfgException>(() => client.ActAsync("create", "west", default))).Message, StringComparison.Ordinal);
+        Assert.Contains("already", (await Assert.ThrowsAnyAsync<EccfgException>(() => client.ActAsync("create", "west", default))).Message, StringComparison.Ordinal);
         await client.ActAsync("conflict", "default", default);
         await _server.Replicator.UntilAsync(() => _server.Replicator.Replicas["default"].InConflict, new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
         var one = await BootstrapAsync("one");
         one.Write("default/x.conf", "# x\n");
-        Assert.Equal(EccfgExit.Conflict, (await Assert.ThrowsAsync<EccfgException>(() => one.CommitAsync(RemoteOf("admin", "secret"), Hosts.By("x"), _ => true, default))).ExitCode);
+        Assert.Equal(EccfgExit.Conflict, (await Assert.ThrowsAnyAsync<EccfgException>(() => one.CommitAsync(RemoteOf("admin", "secret"), Hosts.By("x"), _ => true, default))).ExitCode);
         await client.ActAsync("resolve", "default", default);
         await _server.Replicator.UntilAsync(() => _server.Replicator.WhyNoCommit("default") is null, new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
         Assert.Equal(3, (await one.CommitAsync(RemoteOf("admin", "secret"), Hosts.By("x"), _ => true, default)).Single().Revision.Revision);

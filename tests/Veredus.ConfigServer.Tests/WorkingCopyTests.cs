@@ -45,7 +45,7 @@ public sealed class WorkingCopyTests
     {
         await using var hosts = await Hosts.StartAsync();
         var two = await OverlapAsync(hosts);
-        var refused = await Assert.ThrowsAsync<EccfgException>(() => hosts.PullAsync(two));
+        var refused = await Assert.ThrowsAnyAsync<EccfgException>(() => hosts.PullAsync(two));
         Assert.Equal(EccfgExit.Conflict, refused.ExitCode);
         Assert.Contains("default/a.conf", refused.Message, StringComparison.Ordinal);
         Assert.Contains("mine", two.Read("default/a.conf"), StringComparison.Ordinal);
@@ -81,8 +81,8 @@ public sealed class WorkingCopyTests
         Assert.Contains("<<<<<<< mine", two.Read("default/a.conf"), StringComparison.Ordinal);
         Assert.Contains("theirs", two.Read("default/a.conf.theirs"), StringComparison.Ordinal);
         Assert.Equal("C:default/a.conf", await two.StatusTextAsync());
-        Assert.Equal(EccfgExit.Conflict, (await Assert.ThrowsAsync<EccfgException>(() => hosts.CommitAsync(two))).ExitCode);
-        Assert.Contains("markers", (await Assert.ThrowsAsync<EccfgException>(() => two.ResolveAsync([], default))).Message, StringComparison.Ordinal);
+        Assert.Equal(EccfgExit.Conflict, (await Assert.ThrowsAnyAsync<EccfgException>(() => hosts.CommitAsync(two))).ExitCode);
+        Assert.Contains("markers", (await Assert.ThrowsAnyAsync<EccfgException>(() => two.ResolveAsync([], default))).Message, StringComparison.Ordinal);
         two.Write("default/a.conf", "both\n");
         await two.ResolveAsync(["default/a.conf"], default);
         Assert.False(two.Has("default/a.conf.mine"));
@@ -114,7 +114,7 @@ public sealed class WorkingCopyTests
         Assert.Equal("1", two.Read("default/one.conf"));
         Assert.Equal("", await two.StatusTextAsync());
         one.Write("default/two.conf", "other");
-        var refused = await Assert.ThrowsAsync<EccfgException>(() => hosts.CommitAsync(one));
+        var refused = await Assert.ThrowsAnyAsync<EccfgException>(() => hosts.CommitAsync(one));
         Assert.Equal(EccfgExit.Conflict, refused.ExitCode);
         Assert.Contains("file(s) changed since revision 3: default/two.conf; run \"eccfg pull\" first", refused.Message, StringComparison.Ordinal);
     }
@@ -156,7 +156,7 @@ public sealed class WorkingCopyTests
     {
         await using var hosts = await Hosts.StartAsync();
         var one = await hosts.BootstrapAsync("one");
-        Assert.Equal(EccfgExit.Usage, (await Assert.ThrowsAsync<EccfgException>(() => one.RevertAsync([path], default))).ExitCode);
+        Assert.Equal(EccfgExit.Usage, (await Assert.ThrowsAnyAsync<EccfgException>(() => one.RevertAsync([path], default))).ExitCode);
     }
 
     [Fact]
@@ -170,15 +170,15 @@ public sealed class WorkingCopyTests
         foreach (var target in new[] { "/etc/passwd", "../../outside" })
         {
             File.CreateSymbolicLink(Path.Combine(one.Conf, "default/link"), target);
-            Assert.Contains("out of the tree", (await Assert.ThrowsAsync<EccfgException>(() => hosts.CommitAsync(one))).Message, StringComparison.Ordinal);
+            Assert.Contains("out of the tree", (await Assert.ThrowsAnyAsync<EccfgException>(() => hosts.CommitAsync(one))).Message, StringComparison.Ordinal);
             File.Delete(Path.Combine(one.Conf, "default/link"));
         }
         using (var huge = File.Create(Path.Combine(one.Conf, "default/huge")))
             huge.SetLength(1L << 30);
-        Assert.Contains("1073741824 octets", (await Assert.ThrowsAsync<EccfgException>(() => hosts.CommitAsync(one))).Message, StringComparison.Ordinal);
+        Assert.Contains("1073741824 octets", (await Assert.ThrowsAnyAsync<EccfgException>(() => hosts.CommitAsync(one))).Message, StringComparison.Ordinal);
         File.Delete(Path.Combine(one.Conf, "default/huge"));
         LinuxFiles.MakeFifo(Path.Combine(one.Conf, "default/fifo"));
-        Assert.Contains("FIFO", (await Assert.ThrowsAsync<EccfgException>(() => hosts.CommitAsync(one))).Message, StringComparison.Ordinal);
+        Assert.Contains("FIFO", (await Assert.ThrowsAnyAsync<EccfgException>(() => hosts.CommitAsync(one))).Message, StringComparison.Ordinal);
         Assert.Equal(2, (await hosts.Store.Open("default").HeadAsync(default)).Revision);
     }
 
@@ -189,7 +189,7 @@ public sealed class WorkingCopyTests
         var (one, two) = await TwoWithFileAsync(hosts);
         one.Write("default/a.conf", "broken");
         await hosts.CommitAsync(one);
-        await Assert.ThrowsAsync<EccfgException>(() => hosts.PullAsync(two, check: tree => throw new EccfgException(File.ReadAllText(Path.Combine(tree, "default/a.conf")))));
+        await Assert.ThrowsAnyAsync<EccfgException>(() => hosts.PullAsync(two, check: tree => throw new EccfgException(File.ReadAllText(Path.Combine(tree, "default/a.conf")))));
         Assert.Equal(Ten, two.Read("default/a.conf"));
         Assert.True((await hosts.PullAsync(two)).HasChanged);
         Assert.Empty(Directory.GetDirectories(Path.GetDirectoryName(two.Conf)!, "conf.new.*"));

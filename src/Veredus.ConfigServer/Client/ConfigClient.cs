@@ -14,6 +14,20 @@ public sealed class KnownServers(string etc)
 {
     private string Directory => Path.Combine(etc, ".eccfg", "known_servers");
 
+    /// <summary>All servers whose keys are pinned here.</summary>
+    public IEnumerable<(string Host, int Port)> All() => !System.IO.Directory.Exists(Directory) ? [] : System.IO.Directory.EnumerateFiles(Directory, "*.pem")
+        .Select(file => ServerAccess.HostAndPort(Path.GetFileNameWithoutExtension(file))).Order();
+
+    /// <summary>Pins those servers that a trusted one names and that are new here.</summary>
+    public async Task LearnAsync(ConfigClient trusted, IEnumerable<string> servers, CancellationToken cancellationToken)
+    {
+        if (servers.Select(ServerAccess.HostAndPort).All(server => File.Exists(FileOf(server.Host, server.Port))))
+            return;
+        foreach (var server in (await trusted.StatusAsync(cancellationToken)).Servers)
+            if (!File.Exists(FileOf(server.Host, server.Port)))
+                Pin(server.Host, server.Port, server.Certificate);
+    }
+
     public string FileOf(string host, int port) => Path.Combine(Directory, $"{host.Replace('/', '_')}:{port}.pem");
 
     /// <summary>Pins a certificate that came by a way that can be trusted.</summary>
@@ -52,35 +66,91 @@ public sealed class KnownServers(string etc)
     public static string Fingerprint(X509Certificate2 certificate) => "SHA256:" + Convert.ToBase64String(SHA256.HashData(certificate.PublicKey.ExportSubjectPublicKeyInfo())).TrimEnd('=');
 }
 
-/// <summary>Speaks to a server's control API. The server's key is pinned; names and authorities say nothing here.</summary>
+/// <summary>Speaks to a server's control API. The server's key is pinned, or authorities are trusted.</summary>
 public sealed class ConfigClient : IDisposable
 {
     private readonly HttpClient _http;
     private readonly string _host;
+    private readonly TimeProvider _time;
+    private readonly Func<X509Certificate2, SslPolicyErrors, bool> _trusts;
     private bool _isExpired;
 
-    public ConfigClient(string host, int port, string user, string password, string pinnedPem, TimeProvider? time = null)
+    /// <param name="pinnedPem">The server's certificate; its key counts, names say nothing here.</param>
+    /// <param name="pinFile">Where the pin lies: it follows when the server shows a new certificate with the same key.</param>
+    public ConfigClient(string host, int port, string user, string password, string pinnedPem, TimeProvider? time = null, string? pinFile = null) : this(host, port, user, password, time)
     {
-        _host = $"{host}:{port}";
         using var pinned = X509Certificate2.CreateFromPem(pinnedPem);
         var key = pinned.PublicKey.ExportSubjectPublicKeyInfo();
+        _trusts = (certificate, _) =>
+        {
+            if (!certificate.PublicKey.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key))
+                return false;
+            if (pinFile is not null && certificate.ExportCertificatePem().Trim() != pinnedPem.Trim())
+                AtomicFile.Write(pinFile, Encoding.ASCII.GetBytes(certificate.ExportCertificatePem()));
+            return true;
+        };
+    }
+
+    private ConfigClient(string host, int port, string user, string password, TimeProvider? time)
+    {
+        (_host, _time, _trusts) = ($"{host}:{port}", time ?? TimeProvider.System, (_, _) => false);
         _http = new(new SocketsHttpHandler
         {
             UseProxy = false, AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10),
-            SslOptions = new()
-            {
-                RemoteCertificateValidationCallback = (_, certificate, _, _) =>
-                {
-                    if (certificate is null || !new X509Certificate2(certificate).PublicKey.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key))
-                        return false;
-                    _isExpired = new X509Certificate2(certificate).NotAfter.ToUniversalTime() < (time ?? TimeProvider.System).GetUtcNow().UtcDateTime;
-                    return !_isExpired;
-                },
-            },
+            SslOptions = new() { RemoteCertificateValidationCallback = (_, certificate, _, errors) => certificate is not null && Trusts(new X509Certificate2(certificate), errors) },
         })
-        { BaseAddress = new($"https://{host}:{port}/"), Timeout = TimeSpan.FromSeconds(60) };
+        { BaseAddress = new($"https://{host}:{port}/"), Timeout = TimeSpan.FromSeconds(120) };
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")));
     }
+
+    private ConfigClient(string host, int port, string user, string password, X509Certificate2Collection authorities, TimeProvider? time) : this(host, port, user, password, time) =>
+        _trusts = (certificate, errors) =>
+        {
+            using var chain = new X509Chain();
+            chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+            chain.ChainPolicy.CustomTrustStore.AddRange(authorities);
+            chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+            chain.ChainPolicy.VerificationTime = _time.GetUtcNow().UtcDateTime;
+            return !errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) && chain.Build(certificate);
+        };
+
+    /// <summary>Trusts the authorities in a file, as <c>--ca</c> says.</summary>
+    /// <exception cref="EccfgException">The file has no certificate.</exception>
+    public static ConfigClient ByAuthority(string host, int port, string user, string password, string file, TimeProvider time)
+    {
+        var authorities = new X509Certificate2Collection();
+        try
+        {
+            authorities.ImportFromPemFile(file);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new EccfgException(EccfgExit.Usage, $"--ca {file}: {exception.Message}");
+        }
+        return authorities.Count > 0 ? new(host, port, user, password, authorities, time) : throw new EccfgException(EccfgExit.Usage, $"--ca {file}: there is no certificate in it");
+    }
+
+    private bool Trusts(X509Certificate2 certificate, SslPolicyErrors errors)
+    {
+        if (!_trusts(certificate, errors))
+            return false;
+        _isExpired = certificate.NotAfter.ToUniversalTime() < _time.GetUtcNow().UtcDateTime;
+        return !_isExpired;
+    }
+
+    /// <summary>Where the repositories of a subcluster stand; quick.</summary>
+    public async Task<RepositoryHeads> HeadsAsync(string subcluster, CancellationToken cancellationToken) =>
+        JsonSerializer.Deserialize(await SendAsync(HttpMethod.Get, $"api/v1/heads?repository={Uri.EscapeDataString(subcluster)}", cancellationToken), ControlJson.Default.RepositoryHeads) ?? throw new EccfgException($"{_host} answered with nothing.");
+
+    /// <summary>The password of <c>ecuser</c>, for unattended pulls; for those who may write everything.</summary>
+    public async Task<string> ServicePasswordAsync(CancellationToken cancellationToken) => (await SendAsync(HttpMethod.Get, "api/v1/service", cancellationToken)).Trim();
+
+    /// <summary>The servers' file of users, for a server that joins; for those who may write everything.</summary>
+    public Task<string> UsersAsync(CancellationToken cancellationToken) => SendAsync(HttpMethod.Get, "api/v1/users", cancellationToken);
+
+    /// <summary>Waits until all nodes that follow a subcluster run a commit or say why they don't; at most ten seconds.</summary>
+    public async Task<IReadOnlyList<FollowState>> FollowedAsync(string subcluster, string repository, string commit, CancellationToken cancellationToken) =>
+        JsonSerializer.Deserialize(await SendAsync(HttpMethod.Get, $"api/v1/followed?repository={Uri.EscapeDataString(subcluster)}&part={Uri.EscapeDataString(repository)}&commit={commit}", cancellationToken), ControlJson.Default.IReadOnlyListFollowState) ?? [];
 
     public async Task<ServerStatus> StatusAsync(CancellationToken cancellationToken) =>
         JsonSerializer.Deserialize(await SendAsync(HttpMethod.Get, "api/v1/status", cancellationToken), ControlJson.Default.ServerStatus) ?? throw new EccfgException($"{_host} answered with nothing.");
@@ -88,6 +158,10 @@ public sealed class ConfigClient : IDisposable
     /// <summary>Servers that are present and do not have a commit yet; waits for the first, at most five seconds.</summary>
     public async Task<IReadOnlyList<string>> PendingAsync(string repository, CommitId commit, CancellationToken cancellationToken) =>
         JsonSerializer.Deserialize(await SendAsync(HttpMethod.Get, $"api/v1/pending?repository={repository}&commit={commit}", cancellationToken), ControlJson.Default.PendingServers)?.Pending ?? [];
+
+    /// <summary>Asks every node what a commit would do there; it was pushed as a candidate to this server.</summary>
+    public async Task<PlanAnswers> PlanAsync(string repository, CommitId commit, CancellationToken cancellationToken) =>
+        JsonSerializer.Deserialize(await SendAsync(HttpMethod.Post, $"api/v1/plan?repository={Uri.EscapeDataString(repository)}&commit={commit}", cancellationToken), PlanJson.Default.PlanAnswers) ?? throw new EccfgException($"{_host} answered with nothing.");
 
     /// <summary>create, copy (from), override, resume, resolve (node), conflict.</summary>
     public async Task<string> ActAsync(string what, string repository, CancellationToken cancellationToken, string node = "", string from = "") =>
@@ -104,14 +178,21 @@ public sealed class ConfigClient : IDisposable
             {
                 HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.TooManyRequests => EccfgExit.NotAllowed,
                 HttpStatusCode.Conflict => EccfgExit.Conflict,
+                HttpStatusCode.ServiceUnavailable => EccfgExit.Unreachable,
                 HttpStatusCode.BadRequest => EccfgExit.Usage,
                 _ => EccfgExit.Failed,
             }, text.Trim());
         }
         catch (HttpRequestException exception)
         {
-            throw new EccfgException(EccfgExit.Unreachable, _isExpired ? $"server certificate expired (host {_host})"
-                : exception.HttpRequestError == HttpRequestError.SecureConnectionError ? $"{_host} does not have the key that was pinned; if its key was replaced, remove its file in known_servers" : $"{_host} can't be reached: {exception.Message}");
+            throw _isExpired ? new UntrustedServerException($"server certificate expired (host {_host})")
+                : exception.HttpRequestError == HttpRequestError.SecureConnectionError
+                    ? new UntrustedServerException($"{_host} does not have the key that was pinned (or --ca trusts); if its key was replaced, remove its file in known_servers")
+                    : new EccfgException(EccfgExit.Unreachable, $"{_host} can't be reached: {exception.Message}");
+        }
+        catch (TaskCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new EccfgException(EccfgExit.Unreachable, $"{_host} does not answer: {exception.Message}");
         }
     }
 

@@ -5,10 +5,10 @@ public sealed class EccfgArguments
 {
     private static readonly string[] Switches =
     [
-        "quiet", "debug", "add-all", "delete-all", "auto", "mine", "theirs", "manual", "revert", "with-history", "singlenode", "force", "password-stdin", "help", "json",
+        "quiet", "debug", "add-all", "delete-all", "auto", "mine", "theirs", "manual", "revert", "resolve", "repair", "exit-code", "with-history", "singlenode", "force", "password-stdin", "help", "json",
     ];
 
-    private static readonly string[] Valued = ["username", "password", "working-copy", "wc", "message", "clustername", "take", "etc", "node", "fingerprint"];
+    private static readonly string[] Valued = ["username", "password", "working-copy", "wc", "message", "clustername", "take", "etc", "node", "fingerprint", "ca", "number", "without", "confirm-within"];
     private readonly Dictionary<string, string> _options = [];
 
     /// <summary>Words that are no options.</summary>
@@ -56,7 +56,7 @@ public sealed class EccfgArguments
     {
         var (exact, shortened) = (Switches.Concat(Valued).Where(option => option == name).ToList(), Switches.Concat(Valued).Where(option => option.StartsWith(name, StringComparison.Ordinal)).ToList());
         // The classic one-letter forms.
-        string? letter = name switch { "m" => "message", "u" => "username", "p" => "password", "h" => "help", "q" => "quiet", _ => null };
+        string? letter = name switch { "m" => "message", "u" => "username", "p" => "password", "h" => "help", "n" => "number", "q" => "quiet", _ => null };
         return exact.Count == 1 ? exact[0] : letter ?? (shortened.Count == 1 ? shortened[0]
             : throw new EccfgException(EccfgExit.Usage, shortened.Count == 0 ? $"unknown option {word}" : $"{word} may be {string.Join(" or ", shortened.Select(option => "--" + option))}"));
     }

@@ -11,10 +11,12 @@ public static class EccfgExit
     public const int Pending = 6;
     public const int Conflict = 7;
     public const int NotConfirmed = 8;
+    /// <summary><c>diff --exit-code</c>: there are differences.</summary>
+    public const int Different = 12;
 }
 
 /// <summary>eccfg could not do it; printed as <c>ERROR: message</c>.</summary>
-public sealed class EccfgException : Exception
+public class EccfgException : Exception
 {
     public EccfgException(int exitCode, string message) : base(message) => ExitCode = exitCode;
     public EccfgException(string message) : this(EccfgExit.Failed, message) { }
@@ -23,3 +25,9 @@ public sealed class EccfgException : Exception
 
     public int ExitCode { get; }
 }
+
+/// <summary>A server shows another key than the pinned one, or its certificate has expired: trying again does not help.</summary>
+public sealed class UntrustedServerException(string message) : EccfgException(EccfgExit.Unreachable, message);
+
+/// <summary>A server can't for the moment: it elects, or catches up.</summary>
+public sealed class TryAgainException(string message) : EccfgException(EccfgExit.Unreachable, message);

@@ -26,5 +26,22 @@ public sealed class HostLock : IDisposable
         }
     }
 
+    /// <summary>Takes it, after waiting for another eccfg to end.</summary>
+    /// <exception cref="EccfgException">It has not ended in time.</exception>
+    public static async Task<HostLock> TakeAsync(string etc, TimeSpan wait, TimeProvider time, CancellationToken cancellationToken)
+    {
+        for (var start = time.GetTimestamp(); ; await Task.Delay(TimeSpan.FromMilliseconds(100), time, cancellationToken))
+        {
+            try
+            {
+                return Take(etc);
+            }
+            catch (EccfgException exception) when (exception.InnerException is IOException && time.GetElapsedTime(start) < wait)
+            {
+                // A commit or pull by hand: it ends soon.
+            }
+        }
+    }
+
     public void Dispose() => _file.Dispose();
 }

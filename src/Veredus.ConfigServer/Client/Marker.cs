@@ -35,6 +35,19 @@ public sealed record Marker(string Subcluster, string Base, string GlobalBase, I
         }
     }
 
+    /// <summary>As <see cref="Read"/>; null also for a damaged one.</summary>
+    public static Marker? TryRead(string workingCopy)
+    {
+        try
+        {
+            return Read(workingCopy);
+        }
+        catch (Exception exception) when (exception is EccfgException or IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Writes it in place of the old one: whole before and whole after.</summary>
     public void Write(string workingCopy)
     {

@@ -8,6 +8,8 @@ namespace Veredus.ConfigServer;
 public sealed record Remote(string BaseUrl, IReadOnlyDictionary<string, string> Environment)
 {
     private const string Fetched = "refs/eccfg/main";
+    /// <summary>Begin the words of a server that takes no commit at all now, or not for the moment.</summary>
+    internal const string Refused = "refused: ", RefusedNow = "refused for now: ";
 
     public static Remote Local(string directory) => new(directory, new Dictionary<string, string>());
 
@@ -28,15 +30,33 @@ public sealed record Remote(string BaseUrl, IReadOnlyDictionary<string, string> 
 
     public string UrlOf(string name) => $"{BaseUrl}/{name}.git";
 
-    /// <summary>Gets <c>main</c> and what it consists of.</summary>
-    public async Task<CommitId> FetchAsync(GitRepository repository, string name, CancellationToken cancellationToken)
+    /// <summary>Gets <c>main</c>, or one commit, and what it consists of.</summary>
+    public async Task<CommitId> FetchAsync(GitRepository repository, string name, CancellationToken cancellationToken, string? commit = null)
     {
-        await repository.InitAsync(cancellationToken);
+        if (!repository.Exists)
+            await repository.InitAsync(cancellationToken);
         var (exitCode, _, errors) = await repository.With(Environment).TryAsync(
-            ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", UrlOf(name), $"+refs/heads/main:{Fetched}"], cancellationToken);
+            ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", UrlOf(name), $"+{commit ?? "refs/heads/main"}:{Fetched}"], cancellationToken);
         if (exitCode != 0)
             throw Explain(name, errors);
         return await repository.ResolveAsync(Fetched, cancellationToken) ?? throw new EccfgException($"The server's repository {name} is empty.");
+    }
+
+    /// <summary>Gets a branch that may not exist; null when it does not.</summary>
+    public async Task<CommitId?> TryFetchAsync(GitRepository repository, string name, string branch, CancellationToken cancellationToken)
+    {
+        var (exitCode, output, errors) = await repository.With(Environment).TryAsync(["ls-remote", UrlOf(name), branch], cancellationToken);
+        if (exitCode != 0)
+            throw Explain(name, errors);
+        return output.Length == 0 ? null : await FetchAsync(repository, name, cancellationToken, branch);
+    }
+
+    /// <summary>Puts a commit on a server, to be looked at, or as a branch other than <c>main</c>.</summary>
+    public async Task OfferAsync(GitRepository repository, string name, CommitId commit, CancellationToken cancellationToken, string? branch = null)
+    {
+        var (exitCode, _, errors) = await repository.With(Environment).TryAsync(["push", "--quiet", "--porcelain", UrlOf(name), $"{commit.Hex}:{branch ?? PushGate.Candidates + commit.Hex}"], cancellationToken);
+        if (exitCode != 0)
+            throw Explain(name, errors);
     }
 
     /// <summary>Offers a commit as the new <c>main</c>.</summary>
@@ -60,9 +80,11 @@ public sealed record Remote(string BaseUrl, IReadOnlyDictionary<string, string> 
         var said = string.Join('\n', lines[true].Select(line => line[8..].TrimEnd())).Trim();
         var own = string.Join('\n', lines[false]).Replace(BaseUrl, "", StringComparison.Ordinal);
         bool Has(string text) => own.Contains(text, StringComparison.OrdinalIgnoreCase);
-        bool Answered(int status) => Has($"returned error: {status}") || Has($"HTTP {status}");;
-        if (errors.Contains("CONFLICT", StringComparison.Ordinal))
-            return new(EccfgExit.Conflict, said.Length > 0 ? said : $"subcluster {name} is in CONFLICT.");
+        bool Answered(int status) => Has($"returned error: {status}") || Has($"HTTP {status}");
+        if (said.StartsWith(Refused, StringComparison.Ordinal))
+            return new(EccfgExit.Conflict, said[Refused.Length..]);
+        if (said.StartsWith(RefusedNow, StringComparison.Ordinal))
+            return new TryAgainException(said[RefusedNow.Length..]);
         if (Answered(401) || Has("Authentication failed") || Has("could not read Username"))
             return new(EccfgExit.NotAllowed, "wrong user name or password.");
         if (Answered(403))
@@ -72,9 +94,9 @@ public sealed record Remote(string BaseUrl, IReadOnlyDictionary<string, string> 
         if (Answered(404) || Has("not found") || Has("does not appear to be a git repository"))
             return new(EccfgExit.Failed, $"{UrlOf(name)} does not exist; 'eccfg subcluster clusters' lists what does.");
         if (Has("expired"))
-            return new(EccfgExit.Unreachable, $"server certificate expired (host {BaseUrl}).");
+            return new UntrustedServerException($"server certificate expired (host {BaseUrl}).");
         if (Has("certificate") || Has("SSL"))
-            return new(EccfgExit.Unreachable, $"{BaseUrl} does not have the certificate that was pinned: {errors.Trim()}");
+            return new UntrustedServerException($"{BaseUrl} does not have the certificate that was pinned: {errors.Trim()}");
         if (Has("Failed to connect") || Has("resolve host") || Has("timed out") || Has("Connection refused") || Has("unable to access"))
             return new(EccfgExit.Unreachable, $"{BaseUrl} can't be reached: {errors.Trim()}");
         if (Has("No space left"))

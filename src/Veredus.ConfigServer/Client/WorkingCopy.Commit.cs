@@ -18,7 +18,9 @@ public sealed partial class WorkingCopy
 
     /// <summary>Sends local changes.</summary>
     /// <param name="take">Asked for each unknown (?) and each missing (!) file: whether it is part of the commit.</param>
-    public async Task<IReadOnlyList<Committed>> CommitAsync(Remote remote, CommitAuthor author, Func<LocalChange, bool> take, CancellationToken cancellationToken)
+    /// <param name="review">Looks at each commit before it is pushed; false: it is not.</param>
+    public async Task<IReadOnlyList<Committed>> CommitAsync(
+        Remote remote, CommitAuthor author, Func<LocalChange, bool> take, CancellationToken cancellationToken, Func<TreePart, CommitId, Task<bool>>? review = null)
     {
         var marker = RequireMarker();
         if (marker.Conflicts.Count > 0)
@@ -32,7 +34,8 @@ public sealed partial class WorkingCopy
             var mine = chosen.Where(change => change.Path.StartsWith(GlobalName + "/", StringComparison.Ordinal) == isGlobal).ToList();
             if (mine.Count == 0)
                 continue;
-            var (commit, parent) = await PushChangesAsync(remote, part, mine, author, cancellationToken);
+            if (await PushChangesAsync(remote, part, mine, author, review, cancellationToken) is not var (commit, parent))
+                continue;
             await StepAsync("record the commit");
             marker = await AdoptAsync(marker, part, isGlobal, commit, parent, mine, cancellationToken);
             done.Add(new(part.Name, new(await part.Repository.RevisionAsync(commit, cancellationToken), commit), mine));
@@ -40,7 +43,8 @@ public sealed partial class WorkingCopy
         return done;
     }
 
-    private async Task<(CommitId Commit, CommitId Parent)> PushChangesAsync(Remote remote, TreePart part, List<LocalChange> changes, CommitAuthor author, CancellationToken cancellationToken)
+    private async Task<(CommitId Commit, CommitId Parent)?> PushChangesAsync(
+        Remote remote, TreePart part, List<LocalChange> changes, CommitAuthor author, Func<TreePart, CommitId, Task<bool>>? review, CancellationToken cancellationToken)
     {
         var local = (await part.Repository.ListAsync(await SnapshotAsync(part, cancellationToken), cancellationToken)).ToDictionary(entry => entry.Path);
         var paths = changes.Select(change => change.Path[part.Prefix.Length..]).ToList();
@@ -61,6 +65,8 @@ public sealed partial class WorkingCopy
                 throw new EccfgException(EccfgExit.Conflict, $"file(s) changed since revision {revision}: {string.Join(", ", overlap.Select(path => part.Prefix + path))}; run \"eccfg pull\" first");
             }
             var commit = await part.Repository.CommitTreeAsync(tree, [tip], author.Text, author.User, $"eccfg {author.Node}", author.At, cancellationToken);
+            if (review is not null && !await review(part, commit))
+                return null;
             await StepAsync("push");
             if (await remote.PushAsync(part.Repository, part.Name, commit, author.Force, cancellationToken))
                 return (commit, tip);
@@ -91,7 +97,9 @@ public sealed partial class WorkingCopy
     /// <summary>Changes the tip without the working copy: <c>clone</c>, <c>overlay</c>, <c>put</c>.</summary>
     /// <param name="edit">From the tip's tree to the new one.</param>
     /// <returns>Null when nothing changes.</returns>
-    private async Task<Committed?> EditTipAsync(Remote remote, TreePart part, CommitAuthor author, Func<CommitId, Task<string>> edit, CancellationToken cancellationToken)
+    /// <param name="message">From the tip to the message; null = the author's.</param>
+    private async Task<Committed?> EditTipAsync(
+        Remote remote, TreePart part, CommitAuthor author, Func<CommitId, Task<string>> edit, CancellationToken cancellationToken, Func<CommitId, string>? message = null)
     {
         for (var tries = 0; tries < MaxTries; tries++)
         {
@@ -100,7 +108,7 @@ public sealed partial class WorkingCopy
             var changes = await part.Repository.DiffAsync(tip.Hex, tree, cancellationToken);
             if (changes.Count == 0)
                 return null;
-            var commit = await part.Repository.CommitTreeAsync(tree, [tip], author.Text, author.User, $"eccfg {author.Node}", author.At, cancellationToken);
+            var commit = await part.Repository.CommitTreeAsync(tree, [tip], message?.Invoke(tip) ?? author.Text, author.User, $"eccfg {author.Node}", author.At, cancellationToken);
             await StepAsync("push");
             if (await remote.PushAsync(part.Repository, part.Name, commit, author.Force, cancellationToken))
                 return new(part.Name, new(await part.Repository.RevisionAsync(commit, cancellationToken), commit), [.. changes.Select(change => new LocalChange(change.Kind, part.Prefix + change.Path))]);

@@ -7,6 +7,15 @@ namespace Veredus.ConfigServer;
 /// <param name="Note">Why nothing changed.</param>
 public sealed record PullResult(bool HasChanged, Head Revision, IReadOnlyList<string> Conflicts, string Note = "");
 
+/// <summary>What a pull is to arrive at, where that is known.</summary>
+/// <param name="Commit">Of the subcluster's repository; null = the server's <c>main</c>.</param>
+/// <param name="Global">Of <c>global</c>; null = the server's <c>main</c>.</param>
+/// <param name="IsRehearsal">The new tree is built and checked, and thrown away.</param>
+public sealed record PullTarget(string? Commit, string? Global, bool IsRehearsal = false)
+{
+    public static readonly PullTarget Main = new(null, null);
+}
+
 public sealed partial class WorkingCopy
 {
     private const string BeforeManual = "refs/eccfg/before-manual";
@@ -28,8 +37,9 @@ public sealed partial class WorkingCopy
     /// <summary>Updates to the servers' state; local changes are merged onto it.</summary>
     /// <param name="policy">For updates that nobody asked for (<c>--auto</c>); <see cref="AutoUpdate.True"/> otherwise.</param>
     /// <param name="check">Looks at the complete new tree (its directory) before it counts.</param>
-    public async Task<PullResult> PullAsync(Remote remote, ConflictChoice choice, AutoUpdate policy, Action<string>? check, CancellationToken cancellationToken)
+    public async Task<PullResult> PullAsync(Remote remote, ConflictChoice choice, AutoUpdate policy, Func<string, Task>? check, CancellationToken cancellationToken, PullTarget? target = null)
     {
+        target ??= PullTarget.Main;
         var marker = RequireMarker();
         if (policy == AutoUpdate.False)
             return await UnchangedAsync("autoupdate is false in cluster.boot");
@@ -37,9 +47,9 @@ public sealed partial class WorkingCopy
             throw new EccfgException(EccfgExit.Conflict, $"unresolved conflicts of an earlier pull: {string.Join(", ", marker.Conflicts)}; edit them, then 'eccfg resolve'");
         RemoveLeftovers();
         await StepAsync("fetch");
-        var global = await remote.FetchAsync(Repository(GlobalName), GlobalName, cancellationToken);
-        var tip = await remote.FetchAsync(Repository(marker.Subcluster), marker.Subcluster, cancellationToken);
-        if (tip.Hex == marker.Base && global.Hex == marker.GlobalBase && choice == ConflictChoice.Refuse)
+        var global = await FetchAsync(GlobalName, target.Global, marker.GlobalBase);
+        var tip = await FetchAsync(marker.Subcluster, target.Commit, marker.Base);
+        if (tip.Hex == marker.Base && global.Hex == marker.GlobalBase && choice == ConflictChoice.Refuse && !target.IsRehearsal)
             return await UnchangedAsync("");
         await StepAsync("merge");
         var merges = new List<(TreePart Part, CommitId Mine, TreeMerge Merge)>();
@@ -59,10 +69,14 @@ public sealed partial class WorkingCopy
         foreach (var (part, mine, _) in isManual ? merges : [])
             await part.Repository.RunAsync(["update-ref", BeforeManual, mine.Hex], cancellationToken);
         var extra = merges.SelectMany(merge => merge.Merge.Extra.Select(file => file with { Path = merge.Part.Prefix + file.Path })).ToList();
-        await SwitchAsync(new(marker.Subcluster, tip.Hex, global.Hex, marker.Deleted, isManual ? conflicts : []), merges[0].Merge.Tree, merges[1].Merge.Tree, extra, check, cancellationToken);
-        return new(true, new(await Repository(marker.Subcluster).RevisionAsync(tip, cancellationToken), tip), conflicts);
+        await SwitchAsync(new(marker.Subcluster, tip.Hex, global.Hex, marker.Deleted, isManual ? conflicts : []), merges[0].Merge.Tree, merges[1].Merge.Tree, extra, check, cancellationToken, target.IsRehearsal);
+        return new(!target.IsRehearsal, new(await Repository(marker.Subcluster).RevisionAsync(tip, cancellationToken), tip), conflicts);
 
         async Task<PullResult> UnchangedAsync(string note) => new(false, await BaseHeadAsync(marker, cancellationToken), [], note);
+
+        // What lies here already is not asked for again.
+        async Task<CommitId> FetchAsync(string name, string? commit, string have) =>
+            commit == have ? new(have) : await remote.FetchAsync(Repository(name), name, cancellationToken, commit);
     }
 
     /// <summary>The revision of the subcluster's files.</summary>

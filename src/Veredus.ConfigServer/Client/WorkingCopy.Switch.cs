@@ -12,7 +12,8 @@ public sealed partial class WorkingCopy
     /// moment it is cut off at, the working copy is the old one or the new one.
     /// </summary>
     /// <param name="check">Looks at the new tree before it counts; what it throws leaves everything as it was.</param>
-    internal async Task SwitchAsync(Marker marker, string tree, string globalTree, IReadOnlyList<ExtraFile> extra, Action<string>? check, CancellationToken cancellationToken)
+    /// <param name="isRehearsal">Ends behind the check; nothing is exchanged.</param>
+    internal async Task SwitchAsync(Marker marker, string tree, string globalTree, IReadOnlyList<ExtraFile> extra, Func<string, Task>? check, CancellationToken cancellationToken, bool isRehearsal = false)
     {
         var scratch = $"{Conf}.new.{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}";
         RemoveLeftovers();
@@ -28,17 +29,22 @@ public sealed partial class WorkingCopy
                 await File.WriteAllBytesAsync(Path.Combine(scratch, file.Path), file.Content, cancellationToken);
             KeepModes(scratch);
             marker.Write(scratch);
-            check?.Invoke(scratch);
+            if (check is not null)
+                await check(scratch);
+            if (isRehearsal)
+            {
+                RemoveLeftovers();
+                return;
+            }
             await StepAsync("sync");
             LinuxFiles.SyncFileSystem(scratch);
         }
-        catch (IOException exception) when ((exception.HResult & 0xffff) == 28)
+        catch (Exception exception) when (exception is IOException or GitException or EccfgException)
         {
-            throw new EccfgException($"not enough space for the new working copy beside {Conf}; nothing was changed.");
-        }
-        catch (GitException exception) when (exception.Errors.Contains("No space left", StringComparison.Ordinal))
-        {
-            throw new EccfgException($"not enough space for the new working copy beside {Conf}; nothing was changed.");
+            RemoveLeftovers();
+            if (IsFull(exception))
+                throw new EccfgException($"not enough space for the new working copy beside {Conf}; nothing was changed.");
+            throw;
         }
         await StepAsync("exchange");
         if (Directory.Exists(Conf))
@@ -50,6 +56,9 @@ public sealed partial class WorkingCopy
         await StepAsync("delete the old tree");
         RemoveLeftovers();
     }
+
+    private static bool IsFull(Exception exception) =>
+        exception is IOException { HResult: var code } ? (code & 0xffff) == 28 : exception is GitException git && git.Errors.Contains("No space left", StringComparison.Ordinal);
 
     /// <summary>Removes what an earlier run left when it was cut off. Under the host's lock nobody else has any.</summary>
     public void RemoveLeftovers()

@@ -55,7 +55,7 @@ public sealed partial class WorkingCopy(string etc, string conf, Func<string, Ta
 
     /// <summary>One of the two repositories in a working copy.</summary>
     /// <param name="Prefix">Empty, or <c>global/</c>.</param>
-    internal sealed record TreePart(string Name, GitRepository Repository, string Prefix, string Root, CommitId Base);
+    public sealed record TreePart(string Name, GitRepository Repository, string Prefix, string Root, CommitId Base);
 
     internal TreePart Part(Marker marker, bool isGlobal)
     {

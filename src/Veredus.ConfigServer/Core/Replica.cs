@@ -37,10 +37,16 @@ public sealed record Replica
 
     public bool InConflict => Standing.InConflict || !Memory.Conflict.IsEmpty;
 
+    /// <summary>All that a history has to contain for this CONFLICT to be over.</summary>
+    public ImmutableSortedSet<string> Marks => Standing.Conflict.Union(Memory.Conflict).Union(Standing.Tops.Select(top => top.Commit.Hex));
+
     public bool IsMaster => Standing.Master == Self;
 
     /// <summary>The master's node name; <see langword="null"/> while the servers have not agreed on one.</summary>
     public string? MasterName => Standing.Master is { } master && Reports.TryGetValue(master, out var report) ? report.Server : null;
+
+    /// <summary>Ends what is about to pass by itself.</summary>
+    public const string TryAgain = "try again in a moment";
 
     /// <summary>Why no commit is accepted here now; <see langword="null"/> when one is.</summary>
     /// <param name="knownServers">How many servers the cluster has, present or not.</param>
@@ -50,11 +56,11 @@ public sealed record Replica
         if (InConflict)
             return "the subcluster is in CONFLICT; see 'eccfg subcluster resolve'";
         if (!Standing.IsComplete)
-            return "the configuration servers are still agreeing on a master; try again in a moment";
+            return $"the configuration servers are still agreeing on a master; {TryAgain}";
         if (!IsMaster)
             return $"this server is not the master; the master is {MasterName}";
         if (Reports[Self].Head != Standing.Tops[0])
-            return "this master is still catching up; try again in a moment";
+            return $"this master is still catching up; {TryAgain}";
         if ((requireMajority ?? knownServers >= 3) && Members.Count * 2 <= knownServers)
             return $"only {Members.Count} of {knownServers} configuration servers are here and a majority is required";
         return null;
@@ -72,7 +78,11 @@ public sealed record Replica
             // Reports of the previous view say nothing about who is here now: everybody reports again.
             ReplicaEvent.ViewChanged view => this with { Members = view.Members, Reports = Reports.Clear(), _sent = null, _fetching = null, _kept = [], _first = Reports.Clear(), _incumbent = null },
             ReplicaEvent.Reported reported when Members.Contains(reported.Sender) => TakeReport(reported),
-            ReplicaEvent.Overridden overridden => this with { Memory = Memory with { Override = Memory.Override.Newer(overridden.Override) } },
+            ReplicaEvent.Overridden overridden => this with
+            {
+                Memory = Memory with { Override = Memory.Override.Newer(overridden.Override) },
+                _incumbent = overridden.Override.Serial > Memory.Override.Serial && Reports.FirstOrDefault(entry => entry.Value.Server == overridden.Now) is { Value: not null } named ? named.Key : _incumbent,
+            },
             ReplicaEvent.Frozen frozen => this with { Memory = Memory with { Conflict = Memory.Conflict.Add(frozen.Mark) } },
             ReplicaEvent.HeadMoved moved => this with { Head = moved.Head, _fetching = null, _isAhead = true },
             ReplicaEvent.FetchFailed failed => this with { _fetching = _fetching == failed.Head ? null : _fetching, _kept = _kept.Remove(failed.Head.Commit) },
@@ -99,9 +109,12 @@ public sealed record Replica
             // A mark that the others have not delivered yet stays until they have.
             var unheard = next.Memory.Conflict.Except(next.Reports[Self].Conflict);
             var conflict = next.Standing.Conflict.Union(unheard);
-            var memory = next.Memory with { Conflict = conflict.SetEquals(next.Memory.Conflict) ? next.Memory.Conflict : conflict, WasMaster = next.IsMaster };
-            if (next.IsMaster && !next.Memory.WasMaster)
-                memory = memory with { Term = Math.Max(memory.Term, next.Reports.Values.Max(report => report.Term)) + 1 };
+            // The highest term is remembered by all: a new master's is above it also when the old master is not there to tell.
+            var term = Math.Max(next.Memory.Term, next.Reports.Values.Max(report => report.Term));
+            var memory = next.Memory with
+            {
+                Conflict = conflict.SetEquals(next.Memory.Conflict) ? next.Memory.Conflict : conflict, WasMaster = next.IsMaster, Term = next.IsMaster && !next.Memory.WasMaster ? term + 1 : term,
+            };
             next = next with { Memory = memory, _incumbent = next.Standing.Master };
             next = next.Follow(effects);
         }

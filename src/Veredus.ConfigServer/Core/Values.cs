@@ -71,7 +71,8 @@ public abstract record ReplicaEvent
     private ReplicaEvent() { }
     public sealed record ViewChanged(ImmutableSortedSet<MemberId> Members) : ReplicaEvent;
     public sealed record Reported(MemberId Sender, ServerReport Report) : ReplicaEvent;
-    public sealed record Overridden(MasterOverride Override) : ReplicaEvent;
+    /// <summary>An operator forces a master, or ends that. <paramref name="Now"/>: with the end, who is master for the moment, as if it had been before.</summary>
+    public sealed record Overridden(MasterOverride Override, string? Now = null) : ReplicaEvent;
     /// <summary>Somebody forces CONFLICT: <c>eccfg subcluster conflict</c>.</summary>
     public sealed record Frozen(string Mark) : ReplicaEvent;
     /// <summary>This server's <c>main</c> has moved: a push, a catch-up, a resolution.</summary>

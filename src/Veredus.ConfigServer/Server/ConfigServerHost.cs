@@ -27,6 +27,8 @@ public sealed record ConfigServerOptions
     public int Port { get; init; } = DefaultPort;
     /// <summary>The group <c>ec_config</c>; null = a server alone.</summary>
     public IGroupBus? Bus { get; init; }
+    /// <summary>The group that nodes follow in; null: they learn by looking.</summary>
+    public IGroupBus? NodeBus { get; init; }
     /// <summary>Of the user <c>ecuser</c>, the same on all servers.</summary>
     public required string ServicePassword { get; init; }
     /// <summary>Null = auto: commits need a majority of the servers from three servers up.</summary>
@@ -40,12 +42,16 @@ public sealed class ConfigServerHost : IAsyncDisposable
 {
     public const string ServiceUser = "ecuser";
     public const string Group = "ec_config";
+    /// <summary>Where nodes hear of new heads and say what they run.</summary>
+    public const string NodeGroup = FollowMessage.Group;
     private const long MaxRequestBytes = 160 * 1024 * 1024;
     private readonly WebApplication _web;
     private readonly X509Certificate2 _certificate;
+    private readonly FileSystemWatcher _watcher;
+    private readonly ConfirmationKeeper _confirmations;
 
-    private ConfigServerHost(WebApplication web, X509Certificate2 certificate, Replicator replicator, RepositoryStore store, UserFile users, int port) =>
-        (_web, _certificate, Replicator, Store, Users, Port) = (web, certificate, replicator, store, users, port);
+    private ConfigServerHost(WebApplication web, X509Certificate2 certificate, Replicator replicator, FollowDesk desk, ConfirmationKeeper confirmations, RepositoryStore store, UserFile users, FileSystemWatcher watcher, int port) =>
+        (_web, _certificate, Replicator, Desk, _confirmations, Store, Users, _watcher, Port) = (web, certificate, replicator, desk, confirmations, store, users, watcher, port);
 
     public int Port { get; }
 
@@ -54,6 +60,8 @@ public sealed class ConfigServerHost : IAsyncDisposable
     public RepositoryStore Store { get; }
 
     internal Replicator Replicator { get; }
+
+    internal FollowDesk Desk { get; }
 
     /// <summary>PEM; what clients pin.</summary>
     public string CertificatePem => _certificate.ExportCertificatePem();
@@ -68,7 +76,7 @@ public sealed class ConfigServerHost : IAsyncDisposable
         foreach (var name in store.Names().Union([WorkingCopy.GlobalName, "default"]))
             await store.CreateAsync(name, cancellationToken);
         var users = new UserFile(Path.Combine(options.Directory, "users"), options.Time);
-        users.Set(ServiceUser, options.ServicePassword, []);
+        users.SetService(options.ServicePassword);
         var certificate = ServerCertificate.LoadOrCreate(Path.Combine(options.Directory, "tls"), [options.HostName, "localhost", "127.0.0.1"], options.Time.GetUtcNow());
 
         var builder = WebApplication.CreateSlimBuilder();
@@ -90,10 +98,18 @@ public sealed class ConfigServerHost : IAsyncDisposable
         var address = web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         var port = new Uri(address.Replace("[::]", "localhost", StringComparison.Ordinal)).Port;
         var gate = new PushGate(store);
-        replicator = new(store, options.Bus ?? new InProcessBus(Group), new(options.NodeName, options.HostName, port, certificate.ExportCertificatePem()), options.ServicePassword, options.RequireMajority, options.Time, options.Log);
-        (git, api) = (new(store, gate, replicator), new(store, gate, replicator, options.NodeName, Path.Combine(options.Directory, "conflicts"), options.Time));
+        replicator = new(store, options.Bus ?? new InProcessBus(Group), new(options.NodeName, options.HostName, port, certificate.ExportCertificatePem()), users, options.ServicePassword, options.RequireMajority, options.Time, options.Log);
+        var desk = new FollowDesk(options.NodeBus ?? new InProcessBus(FollowMessage.Group), options.Time, () => replicator.Notices, Path.Combine(options.Directory, "nodes"));
+        replicator.Changed += desk.Announce;
+        var confirmations = new ConfirmationKeeper(store, replicator, options.NodeName, options.Time, options.Log);
+        replicator.Changed += confirmations.Look;
+        (git, api) = (new(store, gate, replicator), new(store, gate, replicator, desk, users, options.NodeName, options.ServicePassword, Path.Combine(options.Directory, "conflicts"), options.Time));
         replicator.Start();
-        return new(web, certificate, replicator, store, users, port);
+        // 'configd user' in another process: the other servers hear of it at once.
+        var watcher = new FileSystemWatcher(options.Directory, "users") { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite };
+        watcher.Renamed += (_, _) => replicator.TellUsers();
+        watcher.EnableRaisingEvents = true;
+        return new(web, certificate, replicator, desk, confirmations, store, users, watcher, port);
     }
 
     private static async Task HandleAsync(HttpContext context, UserFile users, Func<(GitBackend?, ControlApi?)> parts)
@@ -147,8 +163,11 @@ public sealed class ConfigServerHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        _watcher.Dispose();
         await _web.StopAsync();
+        await _confirmations.DisposeAsync();
         await Replicator.DisposeAsync();
+        await Desk.DisposeAsync();
         await _web.DisposeAsync();
         _certificate.Dispose();
     }

@@ -7,13 +7,22 @@ namespace Veredus.ConfigServer;
 
 /// <summary>One repository as a server sees it.</summary>
 /// <param name="WhyNoCommit">Null when it takes commits.</param>
-public sealed record RepositoryStatus(string Name, int Revision, string Commit, string? Master, IReadOnlyList<string> Slaves, bool Conflict, string? Override, string? WhyNoCommit, IReadOnlyList<ServerHead> Servers);
+/// <param name="Marks">In CONFLICT: what a commit that resolves it has to name.</param>
+public sealed record RepositoryStatus(string Name, int Revision, string Commit, string? Master, IReadOnlyList<string> Slaves, bool Conflict, string? Override, string? WhyNoCommit, IReadOnlyList<ServerHead> Servers, IReadOnlyList<string>? Marks = null);
 
 /// <summary>Where one server stands.</summary>
 public sealed record ServerHead(string Server, int Revision, string Commit);
 
 /// <summary>The answer of <c>/api/v1/status</c>.</summary>
-public sealed record ServerStatus(string Node, IReadOnlyList<ServerInfo> Servers, IReadOnlyList<RepositoryStatus> Repositories);
+/// <param name="Nodes">The nodes that follow over the bus, and what they run.</param>
+public sealed record ServerStatus(string Node, IReadOnlyList<ServerInfo> Servers, IReadOnlyList<RepositoryStatus> Repositories, IReadOnlyList<FollowState>? Nodes = null);
+
+/// <summary>The answer of <c>/api/v1/heads</c>.</summary>
+/// <param name="Commit">Of the subcluster's <c>main</c>.</param>
+/// <param name="Global">Of <c>global</c>'s.</param>
+/// <param name="Conflict">Which of the two is in CONFLICT; null = none.</param>
+/// <param name="Servers">Where the configuration servers are, as host:port.</param>
+public sealed record RepositoryHeads(int Revision, string Commit, string Global, string? Conflict, IReadOnlyList<string> Servers);
 
 /// <summary>The answer of <c>/api/v1/pending</c>: servers that are present and have not the commit yet.</summary>
 public sealed record PendingServers(IReadOnlyList<string> Pending);
@@ -21,11 +30,15 @@ public sealed record PendingServers(IReadOnlyList<string> Pending);
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
 [JsonSerializable(typeof(ServerStatus))]
 [JsonSerializable(typeof(PendingServers))]
+[JsonSerializable(typeof(RepositoryHeads))]
+[JsonSerializable(typeof(IReadOnlyList<FollowState>))]
 internal sealed partial class ControlJson : JsonSerializerContext;
 
 /// <summary>What <c>eccfg subcluster</c> asks. Reads are for every user, deeds for those who may write the repository.</summary>
-internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicator replicator, string nodeName, string conflictDirectory, TimeProvider time)
+internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicator replicator, FollowDesk desk, UserFile users, string nodeName, string servicePassword, string conflictDirectory, TimeProvider time)
 {
+    private static readonly TimeSpan PlanWait = TimeSpan.FromSeconds(30);
+
     public async Task HandleAsync(HttpContext context, string what, ConfigUser user)
     {
         var query = context.Request.Query;
@@ -35,7 +48,16 @@ internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicato
             if (HttpMethods.IsGet(context.Request.Method) && what == "status")
                 await Results.Json(Status(), ControlJson.Default.ServerStatus).ExecuteAsync(context);
             else if (HttpMethods.IsGet(context.Request.Method) && what == "pending")
-                await Results.Json(new PendingServers(await replicator.WaitForAcknowledgementAsync(Known(Asked("repository")), new(Asked("commit")), context.RequestAborted)), ControlJson.Default.PendingServers).ExecuteAsync(context);
+                await Results.Json(new PendingServers(await replicator.WaitForAcknowledgementAsync(Known(Asked("repository")), new(Asked("commit")), byAll: true, context.RequestAborted)), ControlJson.Default.PendingServers).ExecuteAsync(context);
+            else if (HttpMethods.IsGet(context.Request.Method) && what == "heads")
+                await Results.Json(Heads(Known(Asked("repository"))), ControlJson.Default.RepositoryHeads).ExecuteAsync(context);
+            else if (HttpMethods.IsGet(context.Request.Method) && what == "followed")
+                await Results.Json(await desk.WaitAsync(Asked("repository"), Known(Asked("part")), Asked("commit"), context.RequestAborted), ControlJson.Default.IReadOnlyListFollowState).ExecuteAsync(context);
+            else if (HttpMethods.IsPost(context.Request.Method) && what == "plan" && user.MayWrite(Asked("repository")))
+                await Results.Json(await PlanAsync(Known(Asked("repository")), Asked("commit"), context.RequestAborted), PlanJson.Default.PlanAnswers).ExecuteAsync(context);
+            else if (HttpMethods.IsGet(context.Request.Method) && what is "service" or "users")
+                await (user.MayWrite("*") ? ConfigServerHost.RefuseAsync(context, StatusCodes.Status200OK, what == "users" ? users.Text : servicePassword)
+                    : ConfigServerHost.RefuseAsync(context, StatusCodes.Status403Forbidden, $"{user.Name} may not see the {(what == "users" ? "users" : "service password")}."));
             else if (!HttpMethods.IsPost(context.Request.Method))
                 await ConfigServerHost.RefuseAsync(context, StatusCodes.Status404NotFound, $"There is no {what}.");
             else if (!user.MayWrite(Asked("repository")))
@@ -58,6 +80,8 @@ internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicato
     {
         switch (what)
         {
+            case "forget":
+                return desk.Forget(node) ? $"{node} is no longer missed" : throw new EccfgException(desk.Nodes.Any(here => here.Node == node) ? $"{node} follows now; stop it first." : $"there was never a node {node}.");
             case "create":
                 if (store.Has(repository))
                     throw new EccfgException($"there is a subcluster {repository} already.");
@@ -77,16 +101,33 @@ internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicato
                 var serial = Replica(repository).Memory.Override.Serial + 1;
                 if (replicator.Servers.All(server => server.Name != node))
                     throw new EccfgException($"'{node}' is no configuration server here; there are {string.Join(", ", replicator.Servers.Select(server => server.Name))}.");
-                replicator.Send(new(repository, Override: new(serial, what == "override" ? node : null)));
-                return what == "override" ? $"{node} is master of {repository} until 'resume'" : $"{repository} elects its master again";
+                replicator.Send(new(repository, Override: new(serial, what == "override" ? node : null), Leader: what == "resume" ? node : null));
+                await InForceAsync(() => Replica(repository).Memory.Override.Serial >= serial, cancellationToken);
+                return what == "override" ? $"{node} is master of {repository} until 'resume'" : $"{repository} elects its master again; {node} is it for now, if it has the whole history";
             case "conflict":
                 _ = Replica(repository);
                 replicator.Send(new(repository, Freeze: $"freeze:{nodeName}:{time.GetUtcNow().ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture)}"));
+                await InForceAsync(() => Replica(repository).InConflict, cancellationToken);
                 return $"{repository} is in CONFLICT until 'resolve'";
             case "resolve":
                 return await replicator.DoAsync(() => ResolveAsync(Known(repository), node, user, cancellationToken));
             default:
                 throw new EccfgException(EccfgExit.Usage, $"'{what}' is nothing that can be done.");
+        }
+    }
+
+    /// <summary>What was sent to all counts when it has come back: only then is it said to be done.</summary>
+    private async Task InForceAsync(Func<bool> isInForce, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(Replicator.AcknowledgementWait, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            await replicator.UntilAsync(isInForce, either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new EccfgException("the bus has not delivered it within five seconds; 'eccfg subcluster status' shows whether it is in force.");
         }
     }
 
@@ -106,7 +147,7 @@ internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicato
         if (!replica.Standing.IsComplete || !replica.IsMaster)
             throw new EccfgException(EccfgExit.Conflict, $"ask the master of {name}: {replica.MasterName ?? "not agreed on yet"}.");
         var marks = new List<string>();
-        foreach (var mark in replica.Standing.Conflict.Union(replica.Standing.Tops.Select(top => top.Commit.Hex)))
+        foreach (var mark in replica.Marks)
             if (!await Ancestry.ContainsAsync(repository, replica.Head.Commit, mark, cancellationToken))
                 marks.Add(mark);
         var (tree, sides) = (replica.Head.Commit.Hex + "^{tree}", replica.Standing.Tops.Where(top => top != replica.Head).ToList());
@@ -154,12 +195,28 @@ internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicato
         }
     }
 
+    /// <summary>Asks the nodes about a commit that was pushed as a candidate, and lets the candidate go.</summary>
+    private async Task<PlanAnswers> PlanAsync(string repository, string commit, CancellationToken cancellationToken)
+    {
+        var answers = await desk.PlanAsync(repository, new CommitId(commit).Hex, nodeName, PlanWait, cancellationToken);
+        await store.Open(repository).TryAsync(["update-ref", "-d", PushGate.Candidates + commit], cancellationToken);
+        return answers;
+    }
+
+    private RepositoryHeads Heads(string subcluster)
+    {
+        var (own, global) = (replicator.Replicas[subcluster], replicator.Replicas[WorkingCopy.GlobalName]);
+        return new(own.Head.Revision, own.Head.Commit.Hex, global.Head.Commit.Hex, own.InConflict ? subcluster : global.InConflict ? WorkingCopy.GlobalName : null,
+            [.. replicator.Servers.Select(server => $"{server.Host}:{server.Port}")]);
+    }
+
     private ServerStatus Status() => new(nodeName, [.. replicator.Servers], [.. replicator.Replicas.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry =>
     {
         var replica = entry.Value;
         return new RepositoryStatus(entry.Key, replica.Head.Revision, replica.Head.Commit.Hex, replica.MasterName,
             [.. replica.Reports.Where(report => report.Key != replica.Standing.Master).Select(report => report.Value.Server).Order(StringComparer.Ordinal)],
             replica.InConflict, replica.Memory.Override.Server, replicator.WhyNoCommit(entry.Key),
-            [.. replica.Reports.Values.Select(report => new ServerHead(report.Server, report.Head.Revision, report.Head.Commit.Hex)).OrderBy(head => head.Server, StringComparer.Ordinal)]);
-    })]);
+            [.. replica.Reports.Values.Select(report => new ServerHead(report.Server, report.Head.Revision, report.Head.Commit.Hex)).OrderBy(head => head.Server, StringComparer.Ordinal)],
+            replica.InConflict ? [.. replica.Marks.Where(mark => mark != replica.Head.Commit.Hex)] : null);
+    })], desk.Nodes);
 }

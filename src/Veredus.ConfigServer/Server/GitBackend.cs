@@ -20,7 +20,8 @@ internal sealed class GitBackend(RepositoryStore store, PushGate gate, Replicato
             return;
         }
         var isPush = service == "git-receive-pack";
-        if (isPush && !user.MayWrite(name))
+        // The service user saves running configurations, and nothing else: the branches are looked at when they are known.
+        if (isPush && !user.MayWrite(name) && user.Name != ConfigServerHost.ServiceUser)
         {
             await ConfigServerHost.RefuseAsync(context, StatusCodes.Status403Forbidden, $"{user.Name} may not write to {name}.");
             return;
@@ -55,7 +56,7 @@ internal sealed class GitBackend(RepositoryStore store, PushGate gate, Replicato
             start.Environment["VEREDUS_PUSH"] = conversation.Directory;
         using var process = Process.Start(start) ?? throw new GitException("git can't be started; is it installed?");
         using var kill = context.RequestAborted.Register(() => process.Kill(entireProcessTree: true));
-        var judged = conversation?.AnswerAsync((quarantine, force, references) => JudgeAsync(name, quarantine, force, references)) ?? Task.CompletedTask;
+        var judged = conversation?.AnswerAsync((quarantine, force, references) => JudgeAsync(name, user, quarantine, force, references)) ?? Task.CompletedTask;
         var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
         var sent = SendBodyAsync(request.Body, process.StandardInput.BaseStream, context.RequestAborted);
         using var held = new MemoryStream();
@@ -73,13 +74,13 @@ internal sealed class GitBackend(RepositoryStore store, PushGate gate, Replicato
         if (after != before)
         {
             await replicator.HeadMovedAsync(name, after);
-            await replicator.WaitForAcknowledgementAsync(name, after.Commit, context.RequestAborted);
+            await replicator.WaitForAcknowledgementAsync(name, after.Commit, byAll: false, context.RequestAborted);
         }
         held.Position = 0;
         await held.CopyToAsync(context.Response.Body, context.RequestAborted);
     }
 
-    private async Task<IReadOnlyList<string>> JudgeAsync(string name, string quarantine, bool force, IReadOnlyList<string> references)
+    private async Task<IReadOnlyList<string>> JudgeAsync(string name, ConfigUser user, string quarantine, bool force, IReadOnlyList<string> references)
     {
         var repository = store.Open(name);
         var pushed = repository.With(new Dictionary<string, string>
@@ -90,12 +91,35 @@ internal sealed class GitBackend(RepositoryStore store, PushGate gate, Replicato
         var problems = new List<string>();
         foreach (var parts in references.Select(line => line.Split(' ', 3)).Where(parts => parts.Length == 3))
         {
-            if (parts[2] == "refs/heads/main" && replicator.WhyNoCommit(name) is { } why)
-                problems.Add($"{name} takes no commit: {why}.");
+            if (!user.MayWrite(name) && !parts[2].StartsWith("refs/heads/running/", StringComparison.Ordinal))
+                problems.Add($"{user.Name} may write to running/<node> only.");
+            else if (parts[2] == "refs/heads/main" && await WaitingAsync(name, pushed, parts[1]) is { } waiting)
+                problems.Add($"{Remote.Refused}{waiting}");
+            else if (parts[2] == "refs/heads/main" && replicator.WhyNoCommit(name) is { } why && !await ResolvesAsync(name, pushed, parts[1]))
+                problems.Add($"{(why.EndsWith(Replica.TryAgain, StringComparison.Ordinal) ? Remote.RefusedNow : Remote.Refused)}{name} takes no commit: {why}.");
             else
                 problems.AddRange(await gate.CheckAsync(name, pushed, parts[2], parts[0], parts[1], force, CancellationToken.None));
         }
         return problems;
+    }
+
+    /// <summary>While the tip waits to be kept, only what keeps it or takes it back is a commit: a later one would be taken back with it, or not.</summary>
+    private async Task<string?> WaitingAsync(string name, GitRepository pushed, string commit)
+    {
+        if (!replicator.Replicas.TryGetValue(name, out var replica) || !CommitId.IsValid(commit) || await Confirmation.OfAsync(pushed, replica.Head.Commit, CancellationToken.None) is null)
+            return null;
+        return await Confirmation.EndsAsync(pushed, commit, replica.Head.Commit, CancellationToken.None) ? null : $"{name} waits for {replica.Head.Commit.Short} to be kept ('eccfg keep') or taken back ('eccfg undo')";
+    }
+
+    /// <summary>In CONFLICT the master takes one commit: the one whose history contains all that the conflict is about (<c>commit --resolve</c>).</summary>
+    private async Task<bool> ResolvesAsync(string name, GitRepository pushed, string commit)
+    {
+        if (!replicator.Replicas.TryGetValue(name, out var replica) || !replica.InConflict || !replica.Standing.IsComplete || !replica.IsMaster || !CommitId.IsValid(commit))
+            return false;
+        foreach (var mark in replica.Marks)
+            if (!await Ancestry.ContainsAsync(pushed, new(commit), mark, CancellationToken.None))
+                return false;
+        return true;
     }
 
     private static async Task SendBodyAsync(Stream body, Stream input, CancellationToken cancellationToken)

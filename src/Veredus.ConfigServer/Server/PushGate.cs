@@ -5,12 +5,15 @@ namespace Veredus.ConfigServer;
 /// <summary>Looks at a revision before it becomes <c>main</c> (configuration server specification, 5.2).</summary>
 public sealed class PushGate(RepositoryStore store)
 {
+    /// <summary>Commits that are only to be looked at lie here, under their own names.</summary>
+    internal const string Candidates = "refs/candidates/";
+
     /// <summary>What is wrong with a push, in the words that its sender reads; empty = it may be taken.</summary>
     /// <param name="pushed">The repository, with the pushed objects visible.</param>
     public async Task<IReadOnlyList<string>> CheckAsync(string name, GitRepository pushed, string reference, string oldCommit, string newCommit, bool force, CancellationToken cancellationToken)
     {
-        if (reference.StartsWith("refs/heads/running/", StringComparison.Ordinal))
-            return [];
+        if (reference.StartsWith("refs/heads/running/", StringComparison.Ordinal) || (reference.StartsWith(Candidates, StringComparison.Ordinal) && reference[Candidates.Length..] == newCommit))
+            return await ContentAsync(name, pushed, WorkingCopy.EmptyTree, newCommit, cancellationToken);
         if (reference != "refs/heads/main")
             return [$"Only main and running/<node> are taken, not {reference}."];
         if (newCommit == CommitId.None.Hex)
@@ -19,6 +22,13 @@ public sealed class PushGate(RepositoryStore store)
             return ["main moves forward only; a force push is refused. Run \"eccfg pull\", then commit."];
         if ((await pushed.RunAsync(["rev-list", "--merges", "-n", "1", $"{oldCommit}..{newCommit}"], cancellationToken)).Trim().Length > 0)
             return ["The history of main has no merge commits; rebase, then push."];
+        var problems = await ContentAsync(name, pushed, oldCommit, newCommit, cancellationToken);
+        return problems.Count > 0 || force ? problems : await ValidateAsync(name, pushed, newCommit, cancellationToken);
+    }
+
+    /// <summary>Sizes, links and names: what no revision may have, whether it is to be <c>main</c> or only looked at.</summary>
+    private static async Task<List<string>> ContentAsync(string name, GitRepository pushed, string oldCommit, string newCommit, CancellationToken cancellationToken)
+    {
         var entries = await pushed.ListAsync(newCommit, cancellationToken);
         var problems = new List<string>();
         foreach (var entry in entries)
@@ -35,9 +45,7 @@ public sealed class PushGate(RepositoryStore store)
         var changed = (await pushed.DiffAsync(oldCommit, newCommit, cancellationToken)).Select(change => change.Path).ToHashSet();
         if (entries.Where(entry => changed.Contains(entry.Path)).Sum(entry => entry.Size) is var octets && octets > ConfigLimits.MaxCommitBytes)
             problems.Add($"The changed files have {octets} octets together; a commit may have {ConfigLimits.MaxCommitBytes}.");
-        if (problems.Count > 0 || force)
-            return problems;
-        return await ValidateAsync(name, pushed, newCommit, cancellationToken);
+        return problems;
     }
 
     private static IEnumerable<string> CheckLink(string path, string target)

@@ -4,8 +4,10 @@ using System.Text.Json.Serialization;
 namespace Veredus.ConfigServer;
 
 /// <summary>What configuration servers say to each other in <c>ec_config</c>.</summary>
-/// <param name="Repository">Which repository it is about; null for a hello.</param>
-internal sealed record BusMessage(string? Repository, ServerInfo? Hello = null, WireReport? Report = null, MasterOverride? Override = null, string? Freeze = null)
+/// <param name="Repository">Which repository it is about; null for a hello and for users.</param>
+/// <param name="Leader">With an override that ends: the master for the moment.</param>
+/// <param name="Users">The sender's file of users.</param>
+internal sealed record BusMessage(string? Repository, ServerInfo? Hello = null, WireReport? Report = null, MasterOverride? Override = null, string? Freeze = null, string? Users = null, string? Leader = null)
 {
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, BusJson.Default.BusMessage);
 

@@ -6,7 +6,7 @@ using Veredus.Cluster;
 namespace Veredus.ConfigServer;
 
 /// <summary>Carries out what <see cref="Replica"/> decides, for all repositories of this server: one loop, one event at a time.</summary>
-internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInfo self, string servicePassword, bool? requireMajority, TimeProvider time, Action<string> log) : IAsyncDisposable
+internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInfo self, UserFile users, string servicePassword, bool? requireMajority, TimeProvider time, Action<string> log) : IAsyncDisposable
 {
     public static readonly TimeSpan AcknowledgementWait = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
@@ -17,6 +17,7 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
     private ImmutableDictionary<MemberId, ServerInfo> _servers = ImmutableDictionary<MemberId, ServerInfo>.Empty;
     private ImmutableSortedSet<string> _known = [self.Name];
     private ImmutableSortedSet<MemberId> _members = [];
+    private string _lastNames = "";
     private volatile TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public IReadOnlyDictionary<string, Replica> Replicas => _replicas;
@@ -26,6 +27,14 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
     /// <summary>Where pushes go when not here; null when they go here or nowhere.</summary>
     public string? MasterUrl(string repository) =>
         _replicas.TryGetValue(repository, out var replica) && replica.Standing.Master is { } master && master != bus.Self && _servers.TryGetValue(master, out var server) ? server.Url : null;
+
+    /// <summary>A head or a CONFLICT has changed here. Subscribers are quick.</summary>
+    public event Action<HeadNotice>? Changed;
+
+    /// <summary>All heads of this server.</summary>
+    public IEnumerable<HeadNotice> Notices => _replicas.Select(entry => NoticeOf(entry.Key, entry.Value));
+
+    private static HeadNotice NoticeOf(string name, Replica replica) => new(name, replica.Head.Revision, replica.Head.Commit.Hex, replica.InConflict);
 
     public string? WhyNoCommit(string repository) => _replicas.TryGetValue(repository, out var replica) ? replica.WhyNoCommit(_known.Count, requireMajority) : "it is not known here yet";
 
@@ -69,9 +78,9 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
 
     public void Send(BusMessage message) => bus.Send(message.ToBytes());
 
-    /// <summary>Waits until another server has a commit, at most five seconds.</summary>
+    /// <summary>Waits until another server has a commit, or all that are here have, at most five seconds.</summary>
     /// <returns>Servers that are here and do not have it yet.</returns>
-    public async Task<IReadOnlyList<string>> WaitForAcknowledgementAsync(string repository, CommitId commit, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> WaitForAcknowledgementAsync(string repository, CommitId commit, bool byAll, CancellationToken cancellationToken)
     {
         using var deadline = new CancellationTokenSource(AcknowledgementWait, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken, _stop.Token);
@@ -79,8 +88,9 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
         {
             var changed = _changed.Task;
             var replica = _replicas[repository];
-            if (replica.Members.Count <= 1 || replica.AcknowledgedBy(commit).Length > 0 || either.IsCancellationRequested)
-                return [.. replica.Reports.Where(entry => entry.Key != bus.Self).Select(entry => entry.Value.Server).Except(replica.AcknowledgedBy(commit))];
+            var (have, others) = (replica.AcknowledgedBy(commit), replica.Reports.Where(entry => entry.Key != bus.Self).Select(entry => entry.Value.Server).ToList());
+            if (replica.Members.Count <= 1 || (byAll ? !others.Except(have).Any() : have.Length > 0) || either.IsCancellationRequested)
+                return [.. others.Except(have)];
             await Task.WhenAny(changed, Task.Delay(Timeout.Infinite, either.Token));
         }
     }
@@ -138,6 +148,7 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
                 _members = [.. view.Membership.Members];
                 _servers = _servers.RemoveRange(_servers.Keys.Where(member => !_members.Contains(member)));
                 Send(new(null, Hello: self));
+                TellUsers();
                 foreach (var name in store.Names())
                     await TakeUpAsync(name);
                 break;
@@ -155,9 +166,18 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
 
     private async Task TakeMessageAsync(MemberId sender, BusMessage said)
     {
+        if (said.Users is { } text && sender != bus.Self)
+        {
+            if (users.Adopt(text))
+                log($"configd: took over the other servers' users{(users.IsService(servicePassword) ? "" : "; their service password is not this server's: 'veredus configd join' gets it")}");
+            return;
+        }
         if (said.Hello is { Name.Length: > 0 } server)
         {
             _servers = _servers.SetItem(sender, server);
+            var names = string.Join(' ', Servers.Select(one => one.Name));
+            if (_members.Count == _servers.Count && names != _lastNames)
+                log($"configd: {_servers.Count} servers: {_lastNames = names}");
             if (!_known.Contains(server.Name))
             {
                 _known = _known.Add(server.Name);
@@ -175,9 +195,16 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
         if (said.Report?.ToReport() is { } report)
             await ApplyAsync(name, new ReplicaEvent.Reported(sender, report));
         if (said.Override is { } forced)
-            await ApplyAsync(name, new ReplicaEvent.Overridden(forced));
+            await ApplyAsync(name, new ReplicaEvent.Overridden(forced, said.Leader));
         if (said.Freeze is { Length: > 0 and < 200 } mark && !mark.AsSpan().ContainsAny('\n', ' '))
             await ApplyAsync(name, new ReplicaEvent.Frozen(mark));
+    }
+
+    /// <summary>Tells the other servers this one's users; the newest file wins.</summary>
+    public void TellUsers()
+    {
+        if (_members.Count > 1 && users.Text is { Length: > 0 } text)
+            Send(new(null, Users: text));
     }
 
     private static bool IsName(string name)
@@ -208,6 +235,8 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
         var before = _replicas[name];
         var (next, effects) = before.Apply(happened);
         _replicas = _replicas.SetItem(name, next);
+        if (next.InConflict != before.InConflict || next.Head != before.Head || next.IsMaster != before.IsMaster)
+            Changed?.Invoke(NoticeOf(name, next));
         if (next.InConflict != before.InConflict)
             log(next.InConflict ? $"configd: {name} is in CONFLICT ({string.Join(", ", next.Standing.Tops)}); 'eccfg subcluster resolve {name}'" : $"configd: {name} is no longer in CONFLICT");
         if (next.MasterName is { } master && master != before.MasterName)
@@ -247,11 +276,13 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
             try
             {
                 await FetchAsync(name, from, head, side);
+                if (side is not null)
+                    log($"configd: {name}: kept the side of {side}: {head}");
                 await DoAsync(() => side is null ? AdvanceAsync(name, head) : Task.CompletedTask);
             }
             catch (Exception exception) when (exception is GitException or EccfgException or IOException)
             {
-                log($"configd: {name}: fetching {head} did not work: {exception.Message}");
+                log($"configd: {name}: fetching {head} did not work: {Explain(exception, from)}");
                 await Task.Delay(RetryAfter, time, _stop.Token);
                 await DoAsync(() => ApplyAsync(name, new ReplicaEvent.FetchFailed(head)));
             }
@@ -275,6 +306,10 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
         static string IsNameOr(string text) => IsName(text) ? text : throw new IOException($"'{text}' is no server's name");
     }
 
+    private string Explain(Exception exception, MemberId from) => exception is not GitException git ? exception.Message
+        : _servers.TryGetValue(from, out var server) && new Remote(server.Url, ImmutableDictionary<string, string>.Empty).Explain("", git.Errors) is { ExitCode: EccfgExit.NotAllowed }
+            ? $"{server.Name} does not take this server's service password; 'veredus configd join {server.Host}:{server.Port}' gets the cluster's" : git.Message;
+
     /// <summary>Moves <c>main</c> to a fetched head, if it still contains what is here.</summary>
     private async Task AdvanceAsync(string name, Head head)
     {
@@ -287,6 +322,7 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
         if (!await repository.IsAncestorAsync(replica.Head.Commit.Hex, head.Commit.Hex, _stop.Token))
             await repository.RunAsync(["update-ref", $"refs/conflict/{self.Name}", replica.Head.Commit.Hex], _stop.Token);
         await repository.RunAsync(["update-ref", "refs/heads/main", head.Commit.Hex, replica.Head.Commit.Hex], _stop.Token);
+        log($"configd: {name} is at {head}");
         await ApplyAsync(name, new ReplicaEvent.HeadMoved(head));
     }
 

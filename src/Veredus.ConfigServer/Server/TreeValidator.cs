@@ -16,6 +16,9 @@ public static class TreeValidator
     public static IReadOnlyList<string> CheckDirectory(string etc, string conf, string directory, string nodeName) =>
         CheckNode(new MovedFiles(conf, directory), etc, conf, nodeName, isKnownNode: true);
 
+    /// <summary>Files on disk, those of the working copy read from another directory: a revision that is not in place yet.</summary>
+    public static IConfigurationFiles Moved(string conf, string directory) => new MovedFiles(conf, directory);
+
     /// <summary>Checks trees of a repository, without a host: what only a host has (files beside the working copy, certificates) is not looked at.</summary>
     /// <param name="files">Content by path relative to the working copy.</param>
     public static IReadOnlyList<string> CheckTree(IReadOnlyDictionary<string, byte[]> files)

@@ -11,7 +11,8 @@ public sealed record ConfigUser(string Name, string Hash, IReadOnlyList<string> 
 }
 
 /// <summary>
-/// The file <c>users</c> of a configuration server: lines <c>name:pbkdf2-sha256$rounds$salt$hash:repository,…</c>. Wrong passwords cost time: after
+/// The file <c>users</c> of a configuration server: lines <c>name:pbkdf2-sha256$rounds$salt$hash:repository,…</c>, after a line <c># serial N</c> that
+/// grows with every change, so that the servers of a cluster agree on the newest. Wrong passwords cost time: after
 /// ten from one address within a minute nobody signs in from there until the minute is over.
 /// </summary>
 public sealed class UserFile(string path, TimeProvider time)
@@ -19,6 +20,7 @@ public sealed class UserFile(string path, TimeProvider time)
     private const int Rounds = 210_000;
     private const int MaxFailures = 10;
     private const int MaxAddresses = 10_000;
+    private const int MaxFileCharacters = 1_000_000;
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
     private readonly Lock _lock = new();
     private readonly Dictionary<string, (int Count, long Since)> _failures = [];
@@ -35,11 +37,44 @@ public sealed class UserFile(string path, TimeProvider time)
         var salt = RandomNumberGenerator.GetBytes(16);
         var hash = $"pbkdf2-sha256${Rounds}${Convert.ToBase64String(salt)}${Convert.ToBase64String(Derive(password, salt, Rounds))}";
         var users = Read().Where(user => user.Name != name).Append(new(name, hash, writes)).OrderBy(user => user.Name, StringComparer.Ordinal);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        AtomicFile.Write(path, Encoding.UTF8.GetBytes(string.Concat(users.Select(user => $"{user.Name}:{user.Hash}:{string.Join(',', user.Writes)}\n"))));
+        Write($"# serial {Serial(Text) + 1}\n" + string.Concat(users.Select(user => $"{user.Name}:{user.Hash}:{string.Join(',', user.Writes)}\n")));
     }
 
-    public IReadOnlyList<ConfigUser> Read() => !File.Exists(path) ? [] : [.. File.ReadAllLines(path).Select(line => line.Split(':')).Where(parts => parts.Length == 3)
+    /// <summary>Adds the service user, or gives it its password where that is another; harmless at every start.</summary>
+    public void SetService(string password)
+    {
+        if (!IsService(password))
+            Set(ConfigServerHost.ServiceUser, password, []);
+    }
+
+    /// <summary>Whether this is the service user's password.</summary>
+    public bool IsService(string password) => Verify(Read().FirstOrDefault(user => user.Name == ConfigServerHost.ServiceUser), password);
+
+    /// <summary>The file as it is, to be told to the other servers.</summary>
+    public string Text => File.Exists(path) ? File.ReadAllText(path) : "";
+
+    /// <summary>Takes another server's file if it is newer than the one here.</summary>
+    /// <returns>Whether it was taken.</returns>
+    public bool Adopt(string text)
+    {
+        if (text.Length > MaxFileCharacters || (Serial(text), text).CompareTo((Serial(Text), Text)) <= 0 || Parse(text).All(user => user.Name != ConfigServerHost.ServiceUser))
+            return false;
+        Write(text);
+        return true;
+    }
+
+    private void Write(string text)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        AtomicFile.Write(path, Encoding.UTF8.GetBytes(text));
+    }
+
+    private static long Serial(string text) =>
+        text.StartsWith("# serial ", StringComparison.Ordinal) && long.TryParse(text.AsSpan(9, Math.Max(0, text.IndexOf('\n', StringComparison.Ordinal) - 9)), out var serial) ? serial : 0;
+
+    public IReadOnlyList<ConfigUser> Read() => Parse(Text);
+
+    private static IReadOnlyList<ConfigUser> Parse(string text) => [.. text.Split('\n').Where(line => !line.StartsWith('#')).Select(line => line.Split(':')).Where(parts => parts.Length == 3)
         .Select(parts => new ConfigUser(parts[0], parts[1], parts[2].Split(',', StringSplitOptions.RemoveEmptyEntries)))];
 
     /// <summary>Who signs in, or null; <paramref name="isLimited"/>: too many wrong passwords came from that address.</summary>

@@ -9,6 +9,9 @@ public sealed record OptionDifference(ScopeNode Scope, Option Option, RawValue? 
     /// <summary>Path and option as on the console.</summary>
     public string Path => Scope.Parent is null ? Option.DisplayName : $"{Scope.ConsolePath} {Option.DisplayName}";
 
+    /// <summary>One of the two values as it may be shown: passwords are masked; null for null.</summary>
+    public string? Show(RawValue? value) => value is null ? null : Masking.Show(Option, value).ToString();
+
     internal static List<OptionDifference> Between(ScopeNode before, ScopeNode after)
     {
         List<OptionDifference> differences = [];

@@ -60,6 +60,31 @@ public sealed class ConfigurationStore : IDisposable
         }
     }
 
+    /// <summary>
+    /// What a reload with other files would do here: they are read, checked and prepared for as in a reload (sockets, certificates), and all of it is
+    /// given up again.
+    /// </summary>
+    /// <param name="loader">Reads the files in question, e.g. those of a revision that is not in place yet.</param>
+    /// <returns>The change that a reload would make, or why it would be refused.</returns>
+    public async Task<ReconfigureResult> RehearseAsync(ConfigurationLoader loader, string? file = null, CancellationToken cancellationToken = default)
+    {
+        await _changing.WaitAsync(cancellationToken);
+        try
+        {
+            var loaded = loader.Load(file ?? _current.MainFile, checkResources: true);
+            if (loaded.Snapshot is not { } snapshot)
+                return Failed(loaded.Diagnostics);
+            var change = new ConfigurationChange(_current, snapshot);
+            var (prepared, problems) = await PrepareAsync(change, cancellationToken);
+            await AbortAsync(prepared);
+            return problems.Count > 0 ? Failed([.. loaded.Diagnostics, .. problems]) : Succeeded(change, [.. loaded.Diagnostics, .. PendingRestart(change)]);
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
     /// <summary>Applies edits that were made against <paramref name="basis"/>; what others changed since stays, unless both touched the same path.</summary>
     internal async Task<ReconfigureResult> CommitAsync(ConfigurationSnapshot basis, IReadOnlyList<ConfigurationEdit> edits, bool fromScratch, CancellationToken cancellationToken)
     {
@@ -114,12 +139,28 @@ public sealed class ConfigurationStore : IDisposable
     private async Task<ReconfigureResult> ActivateAsync(ConfigurationSnapshot next, IReadOnlyList<Diagnostic> found, CancellationToken cancellationToken)
     {
         var change = new ConfigurationChange(_current, next);
+        var (prepared, problems) = await PrepareAsync(change, cancellationToken);
+        if (problems.Count > 0)
+        {
+            await AbortAsync(prepared);
+            return Failed([.. found, .. problems]);
+        }
+        _current = next;
+        foreach (var one in prepared)
+            one.Commit();
+        Changed?.Invoke(change);
+        return Succeeded(change, [.. found, .. PendingRestart(change)]);
+    }
+
+    /// <summary>Lets all participants prepare. What they prepared is the caller's, to commit or to abort; after an exception it has been aborted.</summary>
+    private async Task<(List<IPreparedConfiguration> Prepared, IReadOnlyList<Diagnostic> Problems)> PrepareAsync(ConfigurationChange change, CancellationToken cancellationToken)
+    {
         IConfigurationParticipant[] participants;
         lock (_participants)
             participants = [.. _participants];
         var problems = new PreparationProblems();
         List<IPreparedConfiguration> prepared = [];
-        var committed = false;
+        var isDone = false;
         try
         {
             foreach (var participant in participants)
@@ -127,20 +168,20 @@ public sealed class ConfigurationStore : IDisposable
                 if (await participant.PrepareAsync(change, problems, cancellationToken) is { } one)
                     prepared.Add(one);
             }
-            if (problems.Items.Count > 0)
-                return Failed([.. found, .. problems.Items]);
-            committed = true;
+            isDone = true;
+            return (prepared, problems.Items);
         }
         finally
         {
-            for (var i = committed ? -1 : prepared.Count - 1; i >= 0; i--)
-                await prepared[i].AbortAsync();
+            if (!isDone)
+                await AbortAsync(prepared);
         }
-        _current = next;
-        foreach (var one in prepared)
-            one.Commit();
-        Changed?.Invoke(change);
-        return Succeeded(change, [.. found, .. PendingRestart(change)]);
+    }
+
+    private static async Task AbortAsync(List<IPreparedConfiguration> prepared)
+    {
+        for (var i = prepared.Count - 1; i >= 0; i--)
+            await prepared[i].AbortAsync();
     }
 
     private static IEnumerable<Diagnostic> PendingRestart(ConfigurationChange change) =>

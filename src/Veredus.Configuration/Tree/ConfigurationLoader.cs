@@ -12,6 +12,9 @@ public sealed class ConfigurationLoader(IConfigurationFiles files, SearchPath se
 
     internal IConfigurationFiles Files => files;
 
+    /// <summary>Reads by the same search path from other files.</summary>
+    public ConfigurationLoader With(IConfigurationFiles others) => new(others, searchPath);
+
     /// <summary>Path of the main file: <paramref name="name"/>, looked up along the search path. Null when there is none.</summary>
     public string? Locate(string name) => searchPath.Find(files, name, null);
 

@@ -82,7 +82,7 @@ public sealed class ScopeNode
     }
 
     /// <summary>This scope and all below it, parents first.</summary>
-    internal IEnumerable<ScopeNode> Walk()
+    public IEnumerable<ScopeNode> Walk()
     {
         yield return this;
         foreach (var child in _children)

@@ -61,6 +61,18 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
 
     internal ConfigurationSnapshot Configuration => _node.Configuration.Current;
 
+    /// <summary>The host's interfaces and addresses; null where nobody watches them.</summary>
+    internal HostSnapshot? Host => _network?.Current;
+
+    /// <summary>The virtual addresses that this node has now.</summary>
+    internal async Task<IReadOnlyList<string>> OwnedAsync(CancellationToken cancellationToken)
+    {
+        if (Driver is not { } driver)
+            return [];
+        var view = await driver.QueryAsync((machine, now) => machine.Describe(now), cancellationToken);
+        return [.. view.Vips.Where(vip => vip.Owner == view.Node).Select(vip => vip.Address.ToString())];
+    }
+
     internal bool HasBus => _members > 1;
 
     public async ValueTask StartAsync(VeredusNode node, CancellationToken cancellationToken)

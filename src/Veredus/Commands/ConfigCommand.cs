@@ -16,25 +16,60 @@ internal static class ConfigCommand
     private static readonly Option<bool> Local = new("--local") { Description = "Only the files of this host; the only form without a manager" };
     private static readonly Option<bool> Recursive = new("--recursive", "-r") { Description = "The whole parsed configuration as JSON" };
     private static readonly Option<string?> Output = new("-f", "--output") { Description = "Write to this file", HelpName = "FILE" };
+    private static readonly Option<bool> Draft = new("--draft") { Description = "Changes the working copy's files, for 'veredus config commit'; the running node stays as it is" };
+    private static readonly Option<string?> Binding = new("--binding") { Description = "In this binding", HelpName = "NAME" };
+    private static readonly Option<string?> Domain = new("--domain") { Description = "For this domain", HelpName = "NAME" };
     private static readonly Argument<string[]> Words = new("[SCOPE...] OPTION") { Description = "e.g. binding news-b max_outbound_connections", Arity = ArgumentArity.ZeroOrMore };
 
-    public static Command Build(CliHost host) => new("config", "The configuration of the local node")
+    public static Command Build(CliHost host)
+    {
+        var command = BuildLocal(host);
+        foreach (var sub in ConfigRepositoryCommands.Build(host))
+            command.Subcommands.Add(sub);
+        return command;
+    }
+
+    private static Command BuildLocal(CliHost host) => new("config", "The configuration: of the running node, of the working copy, of the cluster")
     {
         CommandTree.Leaf(host, "validate", "Checks the files", ["veredus config validate", "veredus config validate -c /tmp/new.conf"], ValidateAsync, File, Local),
         CommandTree.Leaf(host, "show", "A scope of the running node; with --recursive the parsed files", ["veredus config show binding news-b", "veredus config show --recursive"], ShowAsync, File, Recursive, Output, Words),
         CommandTree.Leaf(host, "get", "The value that is in force, and where it comes from", ["veredus config get max_outbound_connections", "veredus config get binding news-b gateway"],
             (call, stop) => NodeAsync(call, "eval --explain", "eval", stop), Words),
         CommandTree.Leaf(host, "set", "Changes the running node; 'config writeback' keeps it", ["veredus config set domain example.net max_outbound_connections 4", "veredus config set suspend_delivery true"],
-            (call, stop) => NodeAsync(call, "set", "set", stop), Words),
+            (call, stop) => call.Parse.GetValue(Draft) ? ConfigDraft.SetAsync(call, "set", [.. ScopeWords(call), .. call.Parse.GetValue(Words) ?? []], stop) : NodeAsync(call, "set", "set", stop), Draft, Binding, Domain, Words),
         CommandTree.Leaf(host, "unset", "Takes a setting back", ["veredus config unset suspend_delivery", "veredus config unset domain example.net max_outbound_connections"],
-            (call, stop) => NodeAsync(call, "unset", "unset", stop), Words),
+            (call, stop) => call.Parse.GetValue(Draft) ? ConfigDraft.SetAsync(call, "unset", [.. ScopeWords(call), .. call.Parse.GetValue(Words) ?? []], stop) : NodeAsync(call, "unset", "unset", stop), Draft, Binding, Domain, Words),
         CommandTree.Leaf(host, "reload", "Reads the files again; a bad file changes nothing", ["veredus config reload", "veredus config reload --json"], (call, stop) => NodeAsync(call, "reload", "reload", stop)),
         CommandTree.Leaf(host, "writeback", "Writes changes made at run time to the files", ["veredus config writeback", "veredus config writeback --json"], (call, stop) => NodeAsync(call, "writeback", "writeback", stop)),
     };
 
-    /// <summary>Reads configurations along the search path of this host.</summary>
-    public static ConfigurationLoader Loader(CliHost host) =>
-        new(new DiskFiles(), SearchPath.Create("/etc/veredus", environment: host.Environment));
+    /// <summary>Where <c>cluster.boot</c> and the working copy lie.</summary>
+    public static string Etc(CliHost host) => host.Environment("VEREDUS_ETC") is { Length: > 0 } etc ? etc : "/etc/veredus";
+
+    /// <summary>The identity of <c>cluster.boot</c> as environment of this process and those it starts; what is set already stays.</summary>
+    public static void ExportIdentity(CliHost host)
+    {
+        if (ConfigServer.AutoPull.ReadBoot(Etc(host)) is not { } boot)
+            return;
+        foreach (var (name, value) in new[] { ("EC_NODE_NAME", boot.NodeName), ("VEREDUS_NODE_NAME", host.Environment("EC_NODE_NAME") ?? boot.NodeName), ("EC_SUB_CLUSTER", boot.ClusterName) })
+            if (string.IsNullOrEmpty(host.Environment(name)))
+                Environment.SetEnvironmentVariable(name, value);
+    }
+
+    /// <summary>Reads configurations along the search path of this host, by the node name of its <c>cluster.boot</c>.</summary>
+    /// <exception cref="CliException">There is one, and it is wrong.</exception>
+    public static ConfigurationLoader Loader(CliHost host)
+    {
+        try
+        {
+            var name = host.Environment("VEREDUS_NODE_NAME") ?? host.Environment("EC_NODE_NAME") ?? ConfigServer.AutoPull.ReadBoot(Etc(host))?.NodeName;
+            return new(new DiskFiles(), SearchPath.Create(Etc(host), name, host.Environment));
+        }
+        catch (Exception exception) when (exception is ConfigServer.EccfgException or IOException or UnauthorizedAccessException)
+        {
+            throw new CliException(ExitCodes.Failed, exception.Message);
+        }
+    }
 
     private static Task<int> ValidateAsync(Call call, CancellationToken cancellationToken)
     {
@@ -68,11 +103,26 @@ internal static class ConfigCommand
         return ExitCodes.Done;
     }
 
+    /// <summary><c>--binding B --domain D</c> as words of the console.</summary>
+    private static IEnumerable<string> ScopeWords(Call call)
+    {
+        if (call.Parse.GetValue(Binding) is { } binding)
+        {
+            yield return "binding";
+            yield return binding;
+        }
+        if (call.Parse.GetValue(Domain) is { } domain)
+        {
+            yield return "domain";
+            yield return domain;
+        }
+    }
+
     /// <summary>Asks the running node.</summary>
     private static async Task<int> NodeAsync(Call call, string verb, string jsonVerb, CancellationToken cancellationToken)
     {
         await using var client = await call.ConnectAsync(cancellationToken);
-        var words = string.Join(' ', (call.Parse.GetValue(Words) ?? []).Select(word => word is "(" or ")" or "=" ? word : CommandWords.Quote(word)));
+        var words = string.Join(' ', ScopeWords(call).Concat(call.Parse.GetValue(Words) ?? []).Select(word => word is "(" or ")" or "=" ? word : CommandWords.Quote(word)));
         var command = $"config {(call.IsJson ? jsonVerb : verb)} {words}".TrimEnd();
         var reply = await call.AskAsync(client, call.IsJson ? "json " + command : command, cancellationToken);
         if (call.IsJson)

@@ -33,21 +33,25 @@ internal static class NodeCommand
     {
         var skip = call.Parse.GetValue(Skip);
         var version = VersionCommand.Version.Split(' ')[0];
+        var (etc, loader) = (ConfigCommand.Etc(call.Host), ConfigCommand.Loader(call.Host));
+        ConfigCommand.ExportIdentity(call.Host);
+        await ConfigFollowing.UpdateBeforeStartAsync(etc, TimeSpan.FromSeconds(15), call.Host.Time, text => call.Error.Line(text, Output.Tone.Warning));
         ControlEndpoints control = null!;
         var network = new ClusterNetwork(version, () => control.Runner);
         var cluster = new ClusterService(version, network);
         var delegating = new Delegating(() => network.Group?.Delegation, () => control.Authorization, call.Host.Time);
         var logs = new LogPublishing(network);
-        control = new(version, [.. cluster.Commands, delegating.Command, .. logs.Commands]);
+        var following = new ConfigFollowing(etc, loader, cluster);
+        control = new(version, [.. cluster.Commands, delegating.Command, .. logs.Commands, .. following.Commands]);
         var options = new NodeOptions
         {
-            Loader = ConfigCommand.Loader(call.Host),
+            Loader = loader,
             ConfigurationFile = ConfigCommand.MainFile(call, File),
             ReceiveOnly = skip == "queue",
             DrainOnly = skip == "esmtp",
             TakeOver = call.Parse.GetValue(TakeOver),
             Presence = cluster.Presence,
-            Services = [control, new HttpEndpoint(), network, logs, cluster],
+            Services = [control, new HttpEndpoint(), network, logs, cluster, following],
         };
         return (int)await NodeProcess.RunAsync(options, text => call.Error.Line(text, Output.Tone.Bad), text => call.Error.Line(text, Output.Tone.Warning));
     }

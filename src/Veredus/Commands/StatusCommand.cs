@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Veredus.CommandLine;
+using Veredus.Control;
 using Veredus.Control.Commands;
 using Veredus.Output;
 
@@ -19,13 +20,14 @@ internal static class StatusCommand
     /// <summary>What is wrong, as the status line, <c>check</c> and monitoring see it.</summary>
     public sealed record Problem(string Severity, string Code, string Text);
 
-    public sealed record Snapshot(string Node, string Version, NodeSummary Summary, IReadOnlyList<PanicLine> Panics, QueueLine? Longest)
+    public sealed record Snapshot(string Node, string Version, NodeSummary Summary, IReadOnlyList<PanicLine> Panics, QueueLine? Longest, ConfigServer.FollowState? Following = null)
     {
-        /// <summary>Paniclog entries of the last hour.</summary>
+        /// <summary>What keeps the node from the servers' configuration, and paniclog entries of the last hour.</summary>
         public IReadOnlyList<Problem> Problems(DateTimeOffset now)
         {
             var since = now.ToUnixTimeSeconds() - 3600;
-            return [.. Panics.Where(entry => entry.Time >= since && entry.Level is "critical" or "error").OrderBy(entry => entry.Level, StringComparer.Ordinal)
+            IEnumerable<Problem> following = Following is { Code.Length: > 0 } state ? [new(ConfigServer.FollowCodes.Severity(state.Code), state.Code, state.Text)] : [];
+            return [.. following, .. Panics.Where(entry => entry.Time >= since && entry.Level is "critical" or "error").OrderBy(entry => entry.Level, StringComparer.Ordinal)
                 .ThenByDescending(entry => entry.Time).DistinctBy(entry => entry.Text)
                 .Select(entry => new Problem(entry.Level == "critical" ? "ERROR" : "WARN", "NODE_PANICLOG", entry.Text))];
         }
@@ -38,7 +40,14 @@ internal static class StatusCommand
         var summary = Read<NodeSummary>((await call.AskAsync(client, "json summary", cancellationToken)).Body);
         var panics = Read<Listing<PanicLine>>((await call.AskAsync(client, "json paniclog", cancellationToken)).Body);
         var queues = Read<Listing<QueueLine>>((await call.AskAsync(client, "json mailq -l 1", cancellationToken)).Body);
-        return new(client.HostName, client.Version, summary, panics.Items, queues.Items.Count > 0 ? queues.Items[0] : null);
+        return new(client.HostName, client.Version, summary, panics.Items, queues.Items.Count > 0 ? queues.Items[0] : null, await FollowingAsync(client, cancellationToken));
+    }
+
+    /// <summary>Null: the node follows no configuration server, or has not asked one yet.</summary>
+    private static async Task<ConfigServer.FollowState?> FollowingAsync(ControlClient client, CancellationToken cancellationToken)
+    {
+        var reply = await client.SendAsync("json config status", cancellationToken);
+        return reply.IsOk && reply.Body.StartsWith('{') ? JsonSerializer.Deserialize(reply.Body, StatusJson.Default.FollowState) : null;
     }
 
     public static T Read<T>(string json)

@@ -13,6 +13,7 @@ internal sealed record DoctorData(IReadOnlyList<DoctorCommand.Finding> Findings)
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(StatusData))]
+[JsonSerializable(typeof(ConfigServer.FollowState))]
 [JsonSerializable(typeof(DoctorData))]
 [JsonSerializable(typeof(SpoolData))]
 internal sealed partial class StatusJson : JsonSerializerContext

@@ -1,0 +1,125 @@
+using Xunit.Abstractions;
+
+namespace Veredus.Lab;
+
+/// <summary>Several ecconfigd on real corosync: replication, a master that dies, splits, and every way out of a CONFLICT.</summary>
+public sealed class ConfigServerTests(ITestOutputHelper output)
+{
+    [LabFact]
+    public async Task A_commit_survives_its_master_the_successor_takes_the_next_and_a_minority_takes_none()
+    {
+        await using var lab = await ConfigLab.StartAsync(3, "auto");
+        await lab.EccfgAsync(2, 0, "bootstrap", "--clustername", "default", ConfigLab.AddressOf(1), "--node", "mta2");
+        await lab.EccfgAsync(3, 0, "bootstrap", "--clustername", "default", ConfigLab.AddressOf(3), "--node", "mta3");
+        lab.Write(2, "default/a.conf", "# 1\n");
+        Assert.Contains("Committed revision 2.", await lab.EccfgAsync(2, 0, "commit", "--add-all"), StringComparison.Ordinal);
+
+        var mark = lab.Mark("server2");
+        await lab.KillAsync("server1");
+        await lab.SaidAsync("server2", "configd: master of default is ", mark);
+        lab.Write(2, "default/b.conf", "# 2\n");
+        Assert.Contains("Committed revision 3.", await lab.EccfgAsync(2, 0, "commit", "--add-all"), StringComparison.Ordinal);
+        await lab.StartServerAsync(1);
+        await lab.SaidAsync("server1", "configd: default is at revision 3");
+
+        // The user made on one server signs in on all.
+        mark = lab.Mark("server3");
+        Assert.Equal(0, (await lab.RunAsync(1, "new word", "configd", "user", "ana", "--writes", "default", "--password-stdin", "--directory", lab.Server(1))).ExitCode);
+        await lab.SaidAsync("server3", "configd: took over the other servers' users", mark);
+
+        mark = lab.Mark("server2");
+        await lab.CutAsync(3);
+        await lab.SaidAsync("server2", "configd: 2 servers: ", mark);
+        await lab.SaidAsync("server3", "configd: 1 servers: mgr3");
+        lab.Write(3, "default/c.conf", "# 3\n");
+        var refused = await lab.EccfgAsync(3, 7, "commit", "--add-all");
+        Assert.Contains("a majority is required", refused, StringComparison.Ordinal);
+        lab.Write(2, "default/d.conf", "# 4\n");
+        await lab.EccfgAsync(2, 0, "commit", "--add-all");
+        await lab.HealAsync(3);
+        await lab.SaidAsync("server3", "configd: default is at revision 4");
+        output.WriteLine(await lab.EccfgAsync(3, 0, "subcluster", "status"));
+        Assert.Contains("Committed revision 5.", await lab.EccfgAsync(3, 0, "commit", "--add-all"), StringComparison.Ordinal);
+    }
+
+    [LabFact]
+    public async Task Commits_on_both_sides_of_a_split_are_a_CONFLICT_and_each_way_out_of_it_works()
+    {
+        await using var lab = await ConfigLab.StartAsync(2, "false");
+        foreach (var i in new[] { 1, 2 })
+        {
+            await lab.EccfgAsync(i, 0, "bootstrap", "--clustername", "default", ConfigLab.AddressOf(i), "--node", $"mta{i}");
+            // Each side of a split knows its own server alone.
+            var boot = Path.Combine(lab.Etc(i), "cluster.boot");
+            File.WriteAllText(boot, File.ReadAllText(boot).Replace("repo=auto", $"repo={ConfigLab.AddressOf(i)}", StringComparison.Ordinal));
+        }
+        // Merged by itself.
+        await SplitAsync(lab, "left.conf", "# l\n", "right.conf", "# r\n");
+        Assert.Contains("default resolved by revision", await lab.EccfgAsync(1, 0, "subcluster", "resolve", "default"), StringComparison.Ordinal);
+        await SettledAsync(lab);
+        Assert.True(File.Exists(lab.Conf(1, "default/right.conf")) && File.Exists(lab.Conf(2, "default/left.conf")));
+
+        // One side is taken; the other one's change is kept as a patch.
+        await SplitAsync(lab, "same.conf", "# left\n", "same.conf", "# right\n");
+        Assert.Contains("cannot resolve automatically: default/same.conf", await lab.EccfgAsync(1, 7, "subcluster", "resolve", "default"), StringComparison.Ordinal);
+        await lab.EccfgAsync(1, 0, "subcluster", "resolve", "default", "--take", "mgr2");
+        await SettledAsync(lab);
+        Assert.Equal("# right\n", File.ReadAllText(lab.Conf(1, "default/same.conf")));
+        string[] patches = [.. new[] { 1, 2 }.SelectMany(i => Directory.GetFiles(lab.Server(i), "default-*.patch", SearchOption.AllDirectories))];
+        Assert.Contains("# left", await File.ReadAllTextAsync(Assert.Single(patches)), StringComparison.Ordinal);
+
+        // By hand: a master is chosen, the files are edited there, and the commit says that it resolves.
+        await SplitAsync(lab, "same.conf", "# left again\n", "same.conf", "# right again\n");
+        await lab.EccfgAsync(2, 0, "subcluster", "override", "default", "mgr2");
+        lab.Write(2, "default/same.conf", "# both again\n");
+        await lab.EccfgAsync(2, 7, "commit");
+        Assert.Contains("Committed revision", await lab.EccfgAsync(2, 0, "commit", "--resolve", "-m", "both"), StringComparison.Ordinal);
+        await SettledAsync(lab);
+        Assert.Equal("# both again\n", File.ReadAllText(lab.Conf(1, "default/same.conf")));
+        Assert.Contains("mgr2", await lab.EccfgAsync(1, 0, "subcluster", "master", "default"), StringComparison.Ordinal);
+        await lab.EccfgAsync(2, 0, "subcluster", "resume", "default", "mgr1");
+        Assert.Contains("mgr1", await lab.EccfgAsync(1, 0, "subcluster", "master", "default"), StringComparison.Ordinal);
+
+        // Both histories are in both repositories, and both repositories are sound.
+        foreach (var i in new[] { 1, 2 })
+        {
+            var repository = lab.RepositoryOf(i, "default");
+            using var fsck = System.Diagnostics.Process.Start("git", ["--git-dir", repository, "fsck", "--strict", "--no-progress"]);
+            await fsck.WaitForExitAsync();
+            Assert.Equal(0, fsck.ExitCode);
+        }
+    }
+
+    /// <summary>Cuts the servers apart, commits on both sides, and joins them again.</summary>
+    private static async Task SplitAsync(ConfigLab lab, string left, string leftText, string right, string rightText)
+    {
+        var marks = new[] { lab.Mark("server1"), lab.Mark("server2") };
+        await lab.CutAsync(2);
+        foreach (var i in new[] { 1, 2 })
+            await lab.SaidAsync($"server{i}", $"configd: 1 servers: mgr{i}", marks[i - 1]);
+        lab.Write(1, $"default/{left}", leftText);
+        lab.Write(2, $"default/{right}", rightText);
+        await lab.EccfgAsync(1, 0, "commit", "--add-all", "-m", "left");
+        await lab.EccfgAsync(2, 0, "commit", "--add-all", "-m", "right");
+        await lab.HealAsync(2);
+        foreach (var i in new[] { 1, 2 })
+            await lab.SaidAsync($"server{i}", "configd: default is in CONFLICT", marks[i - 1]);
+        foreach (var i in new[] { 1, 2 })
+        {
+            await lab.SaidAsync($"server{i}", "configd: default: kept the side of", marks[i - 1]);
+            Assert.Contains("!default", await lab.EccfgAsync(i, 0, "subcluster", "clusters"), StringComparison.Ordinal);
+            await lab.EccfgAsync(i, 7, "pull");
+        }
+    }
+
+    private static async Task SettledAsync(ConfigLab lab)
+    {
+        foreach (var i in new[] { 1, 2 })
+        {
+            await lab.SaidAsync($"server{i}", "configd: default is no longer in CONFLICT", lab.LastOf($"server{i}", "configd: default is in CONFLICT"));
+            await lab.EccfgAsync(i, 0, "pull", "--theirs");
+        }
+        var status = await lab.EccfgAsync(1, 0, "subcluster", "status", "default");
+        Assert.DoesNotContain("CONFLICT", status, StringComparison.Ordinal);
+    }
+}
