@@ -185,6 +185,8 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
             return;
         lock (_order)
             _held.UnionWith(added.Where(IsNewest).Select(plumb => plumb.Address));
+        foreach (var plumb in added)
+            settings.Observer?.Step(plumb.Address, $"address added on {plumb.Placement.Interface}");
         try
         {
             await _guard.AnnounceAsync([.. added.Select(plumb => plumb.Address.ToIPAddress())], scope, known, _ending.Token);
@@ -193,6 +195,8 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
         {
             settings.Log(LogLevelHint.Warning, $"duravip: neighbours could not be told: {e.Message}");
         }
+        foreach (var plumb in added)
+            settings.Observer?.Step(plumb.Address, "neighbours told");
         foreach (var plumb in added)
             tell(new PlumbedEvent(plumb.Operation));
     }

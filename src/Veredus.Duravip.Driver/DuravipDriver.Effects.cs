@@ -81,6 +81,9 @@ public sealed partial class DuravipDriver
             case SampleNeighboursEffect when _settings.Network is not null:
                 _ = Task.Run(SampleNeighbours);
                 break;
+            case ExplainEffect explained:
+                _settings.Observer?.Placed(explained.Record, WallClock);
+                break;
             case AnswerEffect answer:
                 _asking?.TrySetResult((answer.Ok, answer.Text));
                 break;

@@ -84,7 +84,9 @@ public sealed partial class DuravipDriver : IAsyncDisposable
             answer.TrySetResult((false, "no answer"));
             _asking = null;
         }, cancellationToken);
-        return await answer.Task.WaitAsync(cancellationToken);
+        var (ok, text) = await answer.Task.WaitAsync(cancellationToken);
+        _settings.Observer?.Ordered(command, ok, text);
+        return (ok, text);
     }
 
     /// <summary>Reads the machine between two events.</summary>
@@ -123,6 +125,9 @@ public sealed partial class DuravipDriver : IAsyncDisposable
         _stopped.TrySetResult();
         _ending.Dispose();
     }
+
+    /// <summary>The wall clock's time of a time on the machine's clock.</summary>
+    public DateTimeOffset WallClock(long ms) => _settings.Time.GetUtcNow() - TimeSpan.FromMilliseconds(NowMs - ms);
 
     private long NowMs => (long)_settings.Time.GetElapsedTime(_origin).TotalMilliseconds;
 
@@ -243,7 +248,9 @@ public sealed partial class DuravipDriver : IAsyncDisposable
             Apply(new DeliveredEvent(Id(speaker), payload[1..]));
             return;
         }
-        _membership = _membership.Apply(happened, bus.Self);
+        var before = _membership;
+        _membership = before.Apply(happened, bus.Self);
+        Tell(happened, before);
         switch (happened)
         {
             case GroupEvent.View(var view):
@@ -255,6 +262,27 @@ public sealed partial class DuravipDriver : IAsyncDisposable
             case GroupEvent.Message when _membership.NameConflict() is { } conflict:
                 _settings.Log(LogLevelHint.Error, $"{conflict}; this node leaves: give it another nodename and start it again");
                 Apply(new StopRequestedEvent());
+                break;
+        }
+    }
+
+    private void Tell(GroupEvent happened, ClusterMembership before)
+    {
+        if (_settings.Observer is not { } observer)
+            return;
+        switch (happened)
+        {
+            case GroupEvent.View(var view):
+                foreach (var left in view.Left)
+                    if (before.Members.FirstOrDefault(member => member.Id == left.Member)?.Hello is { } gone)
+                        observer.Left(gone.NodeName, left.Why);
+                break;
+            case GroupEvent.Message(var sender, _) when before.Members.FirstOrDefault(member => member.Id == sender) is { Hello: null }
+                && _membership.Members.FirstOrDefault(member => member.Id == sender)?.Hello is { } hello:
+                observer.Joined(hello);
+                break;
+            case GroupEvent.Lost(var reason) when _isJoined:
+                observer.BusLost(reason);
                 break;
         }
     }

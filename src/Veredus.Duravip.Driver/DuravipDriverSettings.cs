@@ -40,5 +40,8 @@ public sealed record DuravipDriverSettings
     /// <summary>The host's links and addresses; <see langword="null"/>: nobody looks (tests).</summary>
     public HostNetwork? Network { get; init; }
 
+    /// <summary>Keeps what happens; <see langword="null"/>: nobody does.</summary>
+    public IDuravipObserver? Observer { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

@@ -84,7 +84,7 @@ public sealed class ReportTests
         Assert.Equal(PlacementRule.OnlyCandidate, explanation.Rule);
         Assert.Contains("mta1: preferred; not in the view", explanation.Sentence, StringComparison.Ordinal);
         Assert.Equal("mta1 left (node down)", explanation.Steps[0].Text);
-        Assert.Equal("address added on mta2", explanation.Steps[^1].Text);
+        Assert.Equal("answers on mta2", explanation.Steps[^1].Text);
     }
 
     [Fact]

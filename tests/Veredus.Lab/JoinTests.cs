@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using Veredus.Cluster;
 using Veredus.Network;
 
@@ -69,6 +70,34 @@ public sealed class JoinTests : IAsyncLifetime, IAsyncDisposable
         }, () => "two nodes that joined do not share two addresses");
         var members = await ToolAsync(2, "--socket", Path.Combine(Etc(2), "control.sock"), "console", "cluster", "membership");
         Assert.Contains("Node Name: mta1", members.Said, StringComparison.Ordinal);
+        await AddressesAreMovedLookedAtAndDrainedAsync(seen.First(pair => pair.Value == "mta1.lab").Key.ToString());
+    }
+
+    /// <summary>All asked of the second node, whoever has to do it.</summary>
+    private async Task AddressesAreMovedLookedAtAndDrainedAsync(string vip)
+    {
+        await DoneAsync("vip", "move", vip, "--to", "mta2", "--yes", "--wait", "settled", "--timeout", "120s", "--reason", "a trial");
+        using var history = JsonDocument.Parse(await DoneAsync("vip", "history", vip, "--json"));
+        var placed = history.RootElement.GetProperty("data").GetProperty("events").EnumerateArray().Last();
+        Assert.Equal(("mta1", "mta2", "move", "a trial"), (Text(placed, "from"), Text(placed, "to"), Text(placed, "reason"), Text(placed, "why")));
+        var steps = placed.GetProperty("steps").EnumerateArray().Select(step => Text(step, "text")).ToList();
+        Assert.Equal(["released by mta1", "address added on eth0", "neighbours told", "answers on mta2"], steps.Skip(1));
+        Assert.Contains($"{vip} would go from mta2 to mta1", await DoneAsync("explain", "vip", vip, "--if-down", "mta2"), StringComparison.Ordinal);
+        Assert.Contains("220 mta2.lab", await DoneAsync("vip", "test", vip), StringComparison.Ordinal);
+        await DoneAsync("vip", "unpin", "all");
+        await DoneAsync("node", "drain", "mta1", "--yes", "--wait", "--timeout", "120s");
+        Assert.Contains("mta1 is drained: it owns no address", await DoneAsync("explain", "node", "mta1"), StringComparison.Ordinal);
+        await DoneAsync("node", "undrain", "mta1");
+        Assert.Contains("a trial", await DoneAsync("events", "--kind", "placement"), StringComparison.Ordinal);
+    }
+
+    private static string Text(JsonElement element, string name) => element.GetProperty(name).GetString() ?? "";
+
+    private async Task<string> DoneAsync(params string[] words)
+    {
+        var (exitCode, said) = await ToolAsync(2, ["--socket", Path.Combine(Etc(2), "control.sock"), .. words]);
+        Assert.True(exitCode == 0, $"veredus {string.Join(' ', words)}: exit {exitCode}: {said}");
+        return said;
     }
 
     private string Etc(int i) => Path.Combine(_directory, string.Create(CultureInfo.InvariantCulture, $"host{i}"));
@@ -109,9 +138,10 @@ public sealed class JoinTests : IAsyncLifetime, IAsyncDisposable
     {
         var process = Start(i, words);
         var error = process.StandardError.ReadToEndAsync();
-        var said = await process.StandardOutput.ReadToEndAsync().WaitAsync(Limit) + await error.WaitAsync(Limit);
+        var said = await process.StandardOutput.ReadToEndAsync().WaitAsync(Limit);
+        var problem = await error.WaitAsync(Limit);
         await process.WaitForExitAsync().WaitAsync(Limit);
-        return (process.ExitCode, said);
+        return (process.ExitCode, process.ExitCode == 0 ? said : said + problem);
     }
 
     private async Task StartNodeAsync(int i)

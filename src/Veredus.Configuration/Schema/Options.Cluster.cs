@@ -11,6 +11,7 @@ public static partial class Options
     public static readonly Option<string?> LogGroup = Membership.Text("log_group", Cluster, "Bus group that gets every line of the panic log.", InCluster);
     public static readonly Option<string> ClusterName = Membership.TextOr("cluster_name", Cluster, "veredus", "Name of the cluster: in the bus' configuration and in what the tools say.");
     public static readonly Option<string> ClusterDirectory = Membership.TextOr("cluster_directory", Cluster, "/etc/veredus/cluster", "Keys and certificates of the cluster, and the bus' configuration.", type: "dir");
+    public static readonly Option<string?> EventLog = Membership.Text("event_log", Cluster, "File of the last events (placements, members, operators); unset = events.jsonl beside the panic log.", Active, type: "path");
     public static readonly Option<string?> Nodename = Membership.Name("nodename", Cluster, "Name of this node; unset = VEREDUS_NODE_NAME, else the short host name.");
     public static readonly Option<string?> Nodeaddr = Membership.HostName("nodeaddr", Cluster, "Address of this node in the cluster network.");
     public static readonly Option<bool> VerifyPeers = Membership.Bool("verify_peers", Cluster, true, "Only addresses of members may use the ECCluster listener.", nonDynamic: true);

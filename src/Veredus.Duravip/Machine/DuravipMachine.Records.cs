@@ -90,11 +90,24 @@ public sealed partial class DuravipMachine
         Emit(new ExplainEffect(record));
     }
 
+    private void RecordReleased(VipRow row, int sender)
+    {
+        if (row.Memory.Placement is { } record && record.Previous == _table!.NameOf(sender) && record.Winner != record.Previous)
+            AddStep(row, record, $"released by {record.Previous}");
+    }
+
     private void RecordAcquired(VipRow row, int sender)
     {
-        if (row.Memory.Placement is not { } record || record.Winner != _table!.NameOf(sender) || record.Steps[^1].Text.StartsWith("address added", StringComparison.Ordinal))
+        if (row.Memory.Placement is { } record && record.Winner == _table!.NameOf(sender))
+            AddStep(row, record, $"answers on {record.Winner}");
+    }
+
+    /// <summary>Once: a repeated message is no step.</summary>
+    private void AddStep(VipRow row, PlacementRecord record, string text)
+    {
+        if (record.Steps.Any(step => step.Text == text))
             return;
-        var placement = record with { Steps = [.. record.Steps, new(_now, $"address added on {record.Winner}")] };
+        var placement = record with { Steps = [.. record.Steps, new(_now, text)] };
         row.Memory.Placement = placement;
         Emit(new ExplainEffect(placement));
     }

@@ -98,7 +98,10 @@ public sealed partial class DuravipMachine
                     if (sender == _me && _locals.TryGetValue(address, out var local))
                         local.ReleaseInFlight = false;
                     if (table.Find(address) is { } row)
+                    {
                         table.Released(row, sender, released.AsOf);
+                        RecordReleased(row, sender);
+                    }
                     Attend(address);
                 }
                 break;

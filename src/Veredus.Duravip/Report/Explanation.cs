@@ -39,6 +39,9 @@ public sealed record Explanation(
     VipAddress Address, string Owner, PlacementRule Rule, string Sentence,
     IReadOnlyList<ExplainedCandidate> Candidates, IReadOnlyList<PlacementStep> Steps, string Next);
 
+/// <summary>A step of a placement with the wall clock's time.</summary>
+public readonly record struct TimedStep(DateTimeOffset At, string Text);
+
 /// <summary>Explains placements from the state of a machine, and runs the election on what might be.</summary>
 public static class Explainer
 {
@@ -200,7 +203,8 @@ public static class Explainer
     }
 
     /// <summary>The explanation as <c>explain vip</c> prints it. Times count from the first step.</summary>
-    public static string Text(Explanation explanation)
+    /// <param name="timed">The steps with the wall clock's times, where the caller has them; shown instead.</param>
+    public static string Text(Explanation explanation, IReadOnlyList<TimedStep>? timed = null)
     {
         ArgumentNullException.ThrowIfNull(explanation);
         var text = new StringBuilder();
@@ -216,9 +220,14 @@ public static class Explainer
                 : candidate.Units.ToString(CultureInfo.InvariantCulture);
             text.Append($"  {candidate.Node.PadRight(width)}  {eligible.PadRight(8)}  {candidate.Why.PadRight(whys)}  {units}".TrimEnd()).Append('\n');
         }
-        if (explanation.Steps.Count > 0)
+        if ((timed?.Count ?? explanation.Steps.Count) > 0)
             text.Append('\n');
-        for (var i = 0; i < explanation.Steps.Count; i++)
+        for (var i = 0; i < timed?.Count; i++)
+        {
+            var since = timed[i].At - timed[Math.Max(0, i - 1)].At;
+            text.Append(CultureInfo.InvariantCulture, $"  {timed[i].At.UtcDateTime:HH:mm:ss.fff}  {timed[i].Text}{(i == 0 ? "" : $"   +{since.TotalSeconds:0.000} s")}\n");
+        }
+        for (var i = 0; i < explanation.Steps.Count && timed is null; i++)
         {
             var since = explanation.Steps[i].AtMs - explanation.Steps[Math.Max(0, i - 1)].AtMs;
             text.Append(CultureInfo.InvariantCulture, $"  +{since / 1000}.{since % 1000:000} s  {explanation.Steps[i].Text}\n");
@@ -229,7 +238,8 @@ public static class Explainer
     }
 
     /// <summary>The explanation as the <c>data</c> of <c>explain vip --json</c>.</summary>
-    public static string Json(Explanation explanation)
+    /// <param name="timed">The steps with the wall clock's times, where the caller has them.</param>
+    public static string Json(Explanation explanation, IReadOnlyList<TimedStep>? timed = null)
     {
         ArgumentNullException.ThrowIfNull(explanation);
         return JsonText.Write(writer =>
@@ -252,7 +262,14 @@ public static class Explainer
             }
             writer.WriteEndArray();
             writer.WriteStartArray("steps");
-            foreach (var step in explanation.Steps)
+            foreach (var step in timed ?? [])
+            {
+                writer.WriteStartObject();
+                writer.WriteString("at", step.At.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+                writer.WriteString("text", step.Text);
+                writer.WriteEndObject();
+            }
+            foreach (var step in timed is null ? explanation.Steps : [])
             {
                 writer.WriteStartObject();
                 writer.WriteNumber("atMs", step.AtMs);

@@ -59,6 +59,18 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
 
     internal BindingPresence Places => _presence;
 
+    /// <summary>The way to other nodes' consoles.</summary>
+    internal ClusterNetwork? Network => _control;
+
+    /// <summary>What happened; <see langword="null"/> for a node without addresses to share.</summary>
+    internal EventLog? Events { get; private set; }
+
+    internal ClusterObserver? Observer { get; private set; }
+
+    internal IReadOnlyList<Cluster.BusPeer> Peers { get; private set; } = [];
+
+    internal TimeProvider Time => _node.Time;
+
     internal ConfigurationSnapshot Configuration => _node.Configuration.Current;
 
     /// <summary>The host's interfaces and addresses; null where nobody watches them.</summary>
@@ -91,6 +103,9 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
             throw new StartupException(ExitCode.Configuration,
                 $"cluster: this node's name '{name}' is not among the peers of msgc_server ({string.Join(", ", peers.Select(peer => peer.Name))}); set nodename or VEREDUS_NODE_NAME.");
         _members = Math.Max(1, peers.Count);
+        Peers = peers;
+        Events = new(EventFile(configuration), text => _node.Logs.Panic(PanicLevel.Warning, PanicSubsystems.Net, "", text));
+        Observer = new(Events, node.Time);
         _network = new();
         var (built, result) = ClusterConfiguration.Build(configuration, _network.Current, _members);
         if (built is null)
@@ -107,6 +122,7 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
             Log = Log,
             ExpectedMembers = _members,
             Network = _network,
+            Observer = Observer,
             Time = node.Time,
         }, built);
         try
@@ -168,6 +184,9 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
             await driver.DisposeAsync();
         if (Moves is { } moves)
             await moves.DisposeAsync();
+
+        if (Events is { } events)
+            await events.DisposeAsync();
         _network?.Dispose();
     }
 
@@ -182,6 +201,8 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
     /// <summary>Every line begins with its module, <c>duravip: </c> or <c>cluster: </c>; traces come only after <c>cluster duravip debug on</c>.</summary>
     private void Log(LogLevelHint level, string text)
     {
+        if (level is LogLevelHint.Error or LogLevelHint.Warning)
+            Observer?.Warned(text);
         var module = text.IndexOf(": ", StringComparison.Ordinal);
         _node.Logs.Panic(level switch
         {
@@ -189,6 +210,15 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
             LogLevelHint.Warning => PanicLevel.Warning,
             _ => PanicLevel.Notice,
         }, PanicSubsystems.Net, text[..module], text[(module + 2)..]);
+    }
+
+    /// <summary>Beside the panic log, where this node may write; in memory only when that is no file.</summary>
+    private static string? EventFile(ConfigurationSnapshot configuration)
+    {
+        if (configuration.Get(ScopeKinds.Cluster, Options.EventLog) is { Length: > 0 } named)
+            return named;
+        var panic = configuration.Modules(ScopeKinds.EcLogger).FirstOrDefault()?.Get(Options.Paniclog) ?? Options.Paniclog.Default;
+        return Path.IsPathRooted(panic) ? Path.Combine(Path.GetDirectoryName(panic)!, "events.jsonl") : null;
     }
 
     private async Task ReconfigureAsync(DuravipDriver driver, DuravipConfiguration built)

@@ -19,7 +19,7 @@ internal static class NodeCommand
     public static Command Build(CliHost host)
     {
         Skip.AcceptOnlyFromAmong("queue", "esmtp", "ecstream");
-        return new("node", "The mail transfer agent")
+        var command = new Command("node", "This machine's node, and the nodes of its cluster")
         {
             CommandTree.Leaf(host, "run", "Runs a node in the foreground; systemd's unit does this",
                 ["veredus node run", "veredus node run -c /etc/veredus/veredus.conf -n queue"], RunAsync, File, Foreground, Skip, TakeOver),
@@ -27,6 +27,9 @@ internal static class NodeCommand
             MembersCommand.BuildLeave(host),
             MembersCommand.BuildToken(host),
         };
+        foreach (var more in NodesCommand.Build(host))
+            command.Subcommands.Add(more);
+        return command;
     }
 
     private static async Task<int> RunAsync(Call call, CancellationToken cancellationToken)
