@@ -128,7 +128,11 @@ internal static class MessageCommand
         await using var client = await call.ConnectAsync(cancellationToken);
         if (verb != "retry")
             call.Confirm($"Give message {id} up{(verb.EndsWith("quiet", StringComparison.Ordinal) ? " without telling the sender" : "")}?", call.Parse.GetValue(GlobalOptions.Yes));
-        var reply = await call.AskAsync(client, $"message {verb} {CommandWords.Quote(id)}", cancellationToken);
+        // On this node, or wherever in the cluster it is.
+        var here = await client.SendAsync($"message {verb} {CommandWords.Quote(id)}", cancellationToken);
+        var reply = here.IsOk ? here : await client.SendAsync($"cluster message {verb} {CommandWords.Quote(id)}", cancellationToken);
+        if (!reply.IsOk)
+            throw new CliException(ExitCodes.Of(here.Code), here.Text, reply.Code == here.Code ? "" : reply.Text);
         if (call.IsJson)
             call.Json("veredus.message.action/1", client.HostName, "{\"count\":1}");
         else

@@ -53,8 +53,8 @@ internal static class QueueCommand
         await using var client = await call.ConnectAsync(cancellationToken);
         var by = call.Parse.GetValue(By) ?? "pair";
         var filter = $"{Filter("-b", call.Parse.GetValue(Binding))}{Filter("-d", call.Parse.GetValue(Domain))}";
-        var reply = await call.AskAsync(client, $"json mailq -l {int.MaxValue}{filter}", cancellationToken);
-        IReadOnlyList<QueueLine> queues = StatusCommand.Read<Listing<QueueLine>>(reply.Body).Items;
+        var found = await FoundQueues.AskAsync(call, client, filter, cancellationToken);
+        var queues = found.Queues;
         if (by != "pair")
         {
             queues = [.. queues.GroupBy(queue => by == "binding" ? (queue.Group, queue.Binding, "") : ("", "", queue.Domain))
@@ -64,22 +64,24 @@ internal static class QueueCommand
         var shown = call.Parse.GetValue(GlobalOptions.All) ? queues : [.. queues.Take(call.Parse.GetValue(GlobalOptions.Limit))];
         if (call.IsJson)
         {
-            call.Json("veredus.queue.list/1", client.HostName, ConsoleJson.Serialize(new Listing<QueueLine>([.. shown], queues.Count)));
-            return ExitCodes.Done;
+            call.Json("veredus.queue.list/1", client.HostName, found.IsCluster && by == "pair" ? found.Json(shown.Count) : ConsoleJson.Serialize(new Listing<QueueLine>([.. shown], queues.Count)));
+            return found.Missing.Count > 0 ? ExitCodes.Partly : ExitCodes.Done;
         }
+        var withNode = found.IsCluster && by == "pair";
         var table = by switch
         {
             "binding" => new Table(new("BINDING"), new("ACTIVE", true), new("DELAYED", true)),
             "domain" => new Table(new("DOMAIN"), new("ACTIVE", true), new("DELAYED", true)),
+            _ when withNode => new Table(new("NODE"), new("BINDING/DOMAIN"), new("GROUP"), new("ACTIVE", true), new("DELAYED", true)),
             _ => new Table(new("BINDING/DOMAIN"), new("GROUP"), new("ACTIVE", true), new("DELAYED", true)),
         };
         var format = call.Parse.GetValue(GlobalOptions.Format);
-        foreach (var queue in shown)
+        foreach (var (queue, at) in shown.Select((queue, at) => (queue, at)))
         {
             var name = by switch { "binding" => queue.Binding, "domain" => queue.Domain, _ => $"{queue.Binding}/{queue.Domain}" };
             string[] numbers = format is null ? [Human.Count(queue.Active), Human.Count(queue.Delayed)]
                 : [queue.Active.ToString(CultureInfo.InvariantCulture), queue.Delayed.ToString(CultureInfo.InvariantCulture)];
-            table.Add(by == "pair" ? [name, queue.Group, .. numbers] : [name, .. numbers]);
+            table.Add(withNode ? [found.Nodes[at], name, queue.Group, .. numbers] : by == "pair" ? [name, queue.Group, .. numbers] : [name, .. numbers]);
             if (format == "names")
                 call.Out.Line(name);
         }
@@ -92,7 +94,10 @@ internal static class QueueCommand
             table.Print(call.Out, header);
         if (format is null && shown.Count < queues.Count)
             call.Out.Line($"{shown.Count} of {queues.Count} shown; --all for the rest", Tone.Dim);
-        return ExitCodes.Done;
+        if (found.Missing.Count == 0)
+            return ExitCodes.Done;
+        call.Error.Line($"! no answer: {string.Join(", ", found.Missing)}", Tone.Warning);
+        return ExitCodes.Partly;
     }
 
     private static async Task<int> ShowAsync(Call call, CancellationToken cancellationToken)
