@@ -90,6 +90,60 @@ public sealed class ConfigServerTests(ITestOutputHelper output)
         }
     }
 
+    [LabFact]
+    public async Task Nodes_follow_a_commit_and_one_that_can_not_load_it_stops_it_or_stays_behind_and_says_so()
+    {
+        await using var lab = await ConfigLab.StartAsync(2, "auto");
+        await lab.EccfgAsync(1, 0, "bootstrap", "--clustername", "default", ConfigLab.AddressOf(1), "--node", "mta1");
+        lab.Write(1, "default/veredus.conf", lab.CommonFile);
+        foreach (var node in new[] { "mta1", "mta2" })
+            lab.Write(1, $"{node}/node-local.conf", lab.NodeFile(node));
+        await lab.EccfgAsync(1, 0, "commit", "--add-all");
+        await lab.EccfgAsync(2, 0, "bootstrap", "--clustername", "default", ConfigLab.AddressOf(2), "--node", "mta2");
+        foreach (var i in new[] { 1, 2 })
+        {
+            await lab.StartNodeAsync(i, $"mta{i}");
+            await lab.SaidAsync("server1", $"configd: mta{i} follows default");
+        }
+        lab.Write(1, "default/veredus.conf", lab.CommonFile.Replace("= 10", "= 20", StringComparison.Ordinal));
+        Assert.Contains("Nodes follow: 2 of 2", await lab.EccfgAsync(1, 0, "commit", "-m", "more"), StringComparison.Ordinal);
+        foreach (var i in new[] { 1, 2 })
+            Assert.Contains("20", (await lab.RunAsync(i, null, "--socket", lab.Socket($"mta{i}"), "config", "get", "max_outbound_connections")).Text, StringComparison.Ordinal);
+
+        // An address that host 2 does not have: its files are right, and it can't load them.
+        lab.Write(1, "default/veredus.conf", lab.CommonFile.Replace("= 10", "= 30", StringComparison.Ordinal) + $"esmtp_listener {{ listen \"{ConfigLab.AddressOf(1)}:2525\" {{ }} }}\n");
+        var plan = await lab.RunAsync(1, null, "config", "plan");
+        output.WriteLine(plan.Text);
+        Assert.Contains("mta1 ok   mta2 can't load it", plan.Text, StringComparison.Ordinal);
+        Assert.Contains("20 -> 30", plan.Text, StringComparison.Ordinal);
+        Assert.Contains("--without mta2", await lab.EccfgAsync(1, 1, "commit"), StringComparison.Ordinal);
+        Assert.Contains("Nodes follow: 1 of 2", await lab.EccfgAsync(1, 0, "commit", "--without", "mta2"), StringComparison.Ordinal);
+        var status = await lab.RunAsync(2, null, "--socket", lab.Socket("mta2"), "status", "--check");
+        output.WriteLine(status.Text);
+        Assert.Equal(11, status.ExitCode);
+        Assert.Contains("CONFIG_NOT_LOADED", status.Text, StringComparison.Ordinal);
+        Assert.Contains("20", (await lab.RunAsync(2, null, "--socket", lab.Socket("mta2"), "config", "get", "max_outbound_connections")).Text, StringComparison.Ordinal);
+        Assert.False(File.ReadAllText(lab.Conf(2, "default/veredus.conf")).Contains("2525", StringComparison.Ordinal));
+        Assert.Contains("Nodes follow: 2 of 2", await lab.EccfgAsync(1, 0, "undo"), StringComparison.Ordinal);
+        output.WriteLine((await lab.RunAsync(1, null, "config", "status")).Text);
+    }
+
+    [LabFact]
+    public async Task Kills_at_random_moments_leave_whole_working_copies_sound_repositories_and_every_confirmed_commit()
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(root.FullName, "bench", "config", "run")))
+            root = root.Parent ?? throw new Xunit.Sdk.XunitException("bench/config/run is not above the test");
+        var kills = Environment.GetEnvironmentVariable("VEREDUS_LAB") == "1" ? 300 : 12;
+        using var run = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(Path.Combine(root.FullName, "bench", "config", "run"),
+            ["kill", "--kills", $"{kills}", "--program", Path.Combine(AppContext.BaseDirectory, "veredus")]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var errors = run.StandardError.ReadToEndAsync();
+        var said = await run.StandardOutput.ReadToEndAsync() + await errors;
+        await run.WaitForExitAsync();
+        output.WriteLine(said);
+        Assert.True(run.ExitCode == 0, said);
+    }
+
     /// <summary>Cuts the servers apart, commits on both sides, and joins them again.</summary>
     private static async Task SplitAsync(ConfigLab lab, string left, string leftText, string right, string rightText)
     {

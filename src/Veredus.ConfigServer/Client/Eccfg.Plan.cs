@@ -39,10 +39,17 @@ public sealed partial class Eccfg
             + string.Join('\n', inTheWay.SelectMany(node => node.Why.Select(why => $"  {node.Node}: {why.ReplaceLineEndings("\n    ")}"))) + $"\nLeave them behind with --without {string.Join(',', inTheWay.Select(node => node.Node))}.");
     }
 
-    private static async Task<PlanSummary> AskNodesAsync(Remote remote, ConfigClient client, WorkingCopy.TreePart part, CommitId commit, CancellationToken cancellationToken)
+    private async Task<PlanSummary> AskNodesAsync(Remote remote, ConfigClient client, WorkingCopy.TreePart part, CommitId commit, CancellationToken cancellationToken)
     {
         await remote.OfferAsync(part.Repository, part.Name, commit, cancellationToken);
-        return PlanSummary.Of((await client.PlanAsync(part.Name, commit, cancellationToken)).Nodes);
+        var before = _copy.RequireMarker();
+        // The node of this host is one of those who are asked, and needs the working copy to itself meanwhile.
+        _lock?.Dispose();
+        var answers = await client.PlanAsync(part.Name, commit, cancellationToken);
+        _lock = await HostLock.TakeAsync(_etc, s_retry, _host.Time, cancellationToken);
+        var now = _copy.RequireMarker();
+        return (now.Base, now.GlobalBase) == (before.Base, before.GlobalBase) ? PlanSummary.Of(answers.Nodes)
+            : throw new EccfgException(EccfgExit.Conflict, "a new revision came while the nodes were asked; look at it and try again");
     }
 
     private void Print(PlanSummary plan)

@@ -90,7 +90,19 @@ public sealed partial class Eccfg
         var words = _arguments.Words.Skip(1).ToList();
         if (_arguments.Words[0] is "subcluster")
             return await SubclusterAsync(words, cancellationToken);
-        using var hostLock = _lock = HostLock.Take(_etc);
+        _lock = HostLock.Take(_etc);
+        try
+        {
+            return await RunAsync(words, cancellationToken);
+        }
+        finally
+        {
+            _lock.Dispose();
+        }
+    }
+
+    private async Task<int> RunAsync(List<string> words, CancellationToken cancellationToken)
+    {
         return (_arguments.Words[0], words) switch
         {
             ("bootstrap", { Count: <= 1 }) => await BootstrapAsync(words, cancellationToken),

@@ -20,6 +20,7 @@ public sealed partial class WorkingCopy
         try
         {
             await StepAsync("make the scratch tree");
+            await RequireSpaceAsync(marker, tree, globalTree, cancellationToken);
             Directory.CreateDirectory(Path.Combine(scratch, GlobalName));
             await CheckOutAsync(Repository(marker.Subcluster), tree, scratch, cancellationToken);
             await StepAsync("check out global");
@@ -55,6 +56,18 @@ public sealed partial class WorkingCopy
         LinuxFiles.SyncDirectory(Path.GetDirectoryName(Conf)!);
         await StepAsync("delete the old tree");
         RemoveLeftovers();
+    }
+
+    /// <summary>git says only that it can't write; so the space is looked at first.</summary>
+    private async Task RequireSpaceAsync(Marker marker, string tree, string globalTree, CancellationToken cancellationToken)
+    {
+        const long block = 4096;
+        var needed = 0L;
+        foreach (var (name, content) in new[] { (marker.Subcluster, tree), (GlobalName, globalTree) })
+            needed += (await Repository(name).ListAsync(content, cancellationToken)).Sum(entry => (Math.Max(entry.Size, 1) + block - 1) / block * block);
+        var free = new DriveInfo(Path.GetDirectoryName(Conf)!).AvailableFreeSpace;
+        if (needed + (64 * block) > free)
+            throw new EccfgException($"not enough space for the new working copy beside {Conf}: {needed} octets are needed, {free} are free; nothing was changed.");
     }
 
     private static bool IsFull(Exception exception) =>

@@ -12,6 +12,7 @@ internal sealed class FollowDesk : IAsyncDisposable
     private readonly Func<IEnumerable<HeadNotice>> _heads;
     private readonly Task _reading;
     private readonly string _knownFile;
+    private readonly Action<string> _log;
     private ImmutableDictionary<string, string> _known = ImmutableDictionary<string, string>.Empty;
     private ImmutableDictionary<string, ImmutableDictionary<string, NodeEffect>> _plans = ImmutableDictionary<string, ImmutableDictionary<string, NodeEffect>>.Empty;
     private ImmutableDictionary<MemberId, FollowState> _nodes = ImmutableDictionary<MemberId, FollowState>.Empty;
@@ -19,9 +20,9 @@ internal sealed class FollowDesk : IAsyncDisposable
 
     /// <param name="heads">All heads of this server: told anew when somebody joins.</param>
     /// <param name="knownFile">Keeps the names of nodes that were ever here, with their subclusters: one that is down is missed, not forgotten.</param>
-    public FollowDesk(IGroupBus bus, TimeProvider time, Func<IEnumerable<HeadNotice>> heads, string knownFile)
+    public FollowDesk(IGroupBus bus, TimeProvider time, Func<IEnumerable<HeadNotice>> heads, string knownFile, Action<string> log)
     {
-        (_bus, _time, _heads, _knownFile) = (bus, time, heads, knownFile);
+        (_bus, _time, _heads, _knownFile, _log) = (bus, time, heads, knownFile, log);
         if (File.Exists(knownFile))
             _known = File.ReadAllLines(knownFile).Select(line => line.Split(' ')).Where(words => words.Length == 2).ToImmutableDictionary(words => words[0], words => words[1]);
         _reading = Task.Run(ReadAsync);
@@ -131,6 +132,8 @@ internal sealed class FollowDesk : IAsyncDisposable
     {
         if (said.State is { Node.Length: > 0, Subcluster: not null, Code: not null } state)
         {
+            if (!_nodes.ContainsKey(sender))
+                _log($"configd: {state.Node} follows {state.Subcluster}: revision {state.Revision}");
             _nodes = _nodes.SetItem(sender, state);
             if (_known.GetValueOrDefault(state.Node) != state.Subcluster && !state.Node.Contains(' ', StringComparison.Ordinal))
                 Remember(_known.SetItem(state.Node, state.Subcluster));

@@ -99,7 +99,7 @@ public sealed class ConfigServerHost : IAsyncDisposable
         var port = new Uri(address.Replace("[::]", "localhost", StringComparison.Ordinal)).Port;
         var gate = new PushGate(store);
         replicator = new(store, options.Bus ?? new InProcessBus(Group), new(options.NodeName, options.HostName, port, certificate.ExportCertificatePem()), users, options.ServicePassword, options.RequireMajority, options.Time, options.Log);
-        var desk = new FollowDesk(options.NodeBus ?? new InProcessBus(FollowMessage.Group), options.Time, () => replicator.Notices, Path.Combine(options.Directory, "nodes"));
+        var desk = new FollowDesk(options.NodeBus ?? new InProcessBus(FollowMessage.Group), options.Time, () => replicator.Notices, Path.Combine(options.Directory, "nodes"), options.Log);
         replicator.Changed += desk.Announce;
         var confirmations = new ConfirmationKeeper(store, replicator, options.NodeName, options.Time, options.Log);
         replicator.Changed += confirmations.Look;

@@ -19,7 +19,10 @@ internal static class ConfigDraft
         var said = await console.ExecuteAsync($"config {verb} {string.Join(' ', words.Select(CommandWords.Quote))}", cancellationToken);
         if (!said.IsOk)
             throw new CliException(ExitCodes.Of(said.Code), said.Text.TrimEnd());
-        var written = await console.ExecuteAsync("config writeback", cancellationToken);
+        // Where it is set already, else in the main file.
+        var option = words.Count == 0 ? "" : verb == "set" && words.Count > 1 ? words[^2] : words[^1];
+        var file = snapshot.Root.Walk().SelectMany(scope => scope.Settings).Where(setting => string.Equals(setting.Option.Name, option, StringComparison.OrdinalIgnoreCase)).Select(setting => setting.Position.File).FirstOrDefault() ?? main;
+        var written = await console.ExecuteAsync($"config writeback {CommandWords.Quote(file)}", cancellationToken);
         if (!written.IsOk)
             throw new CliException(ExitCodes.Of(written.Code), written.Text.TrimEnd());
         call.Error.Line(written.Text.TrimEnd());
