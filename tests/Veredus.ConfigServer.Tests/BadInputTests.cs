@@ -152,9 +152,9 @@ internal sealed class SmallDiskFactAttribute : FactAttribute
 {
     public SmallDiskFactAttribute()
     {
-        if (!Environment.IsPrivilegedProcess)
+        if (!Environment.IsPrivilegedProcess || Environment.GetEnvironmentVariable("VEREDUS_LAB") != "1")
         {
-            Skip = "mounting a small file system needs root";
+            Skip = "mounting a small file system needs root, and VEREDUS_LAB=1 asks for it";
             return;
         }
         try

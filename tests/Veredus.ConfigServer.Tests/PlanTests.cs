@@ -65,7 +65,8 @@ public sealed class PlanTests
         await using var own = await one.FollowAsync("mta1");
         one.Write("mta1", "default/a.conf", "# 1\n");
         Assert.Contains("mta1 ok", await one.RunAsync("mta1", 0, "plan"), StringComparison.Ordinal);
-        Assert.Contains("Nodes follow: 1 of 1", await one.RunAsync("mta1", 0, "commit", "--add-all"), StringComparison.Ordinal);
+        await one.RunAsync("mta1", 0, "commit", "--add-all");
+        await own.UntilAsync(state => state.Revision == 2, one.Hang);
     }
 
     [Fact]

@@ -14,6 +14,8 @@ public sealed class ConfigServerTests(ITestOutputHelper output)
         lab.Write(2, "default/a.conf", "# 1\n");
         Assert.Contains("Committed revision 2.", await lab.EccfgAsync(2, 0, "commit", "--add-all"), StringComparison.Ordinal);
 
+        foreach (var i in new[] { 2, 3 })
+            await lab.SaidAsync($"server{i}", "configd: default is at revision 2");
         var mark = lab.Mark("server2");
         await lab.KillAsync("server1");
         await lab.SaidAsync("server2", "configd: master of default is ", mark);
@@ -77,7 +79,9 @@ public sealed class ConfigServerTests(ITestOutputHelper output)
         await SettledAsync(lab);
         Assert.Equal("# both again\n", File.ReadAllText(lab.Conf(1, "default/same.conf")));
         Assert.Contains("mgr2", await lab.EccfgAsync(1, 0, "subcluster", "master", "default"), StringComparison.Ordinal);
+        var mark = lab.Mark("server1");
         await lab.EccfgAsync(2, 0, "subcluster", "resume", "default", "mgr1");
+        await lab.SaidAsync("server1", "configd: master of default is mgr1", mark);
         Assert.Contains("mgr1", await lab.EccfgAsync(1, 0, "subcluster", "master", "default"), StringComparison.Ordinal);
 
         // Both histories are in both repositories, and both repositories are sound.
@@ -90,7 +94,7 @@ public sealed class ConfigServerTests(ITestOutputHelper output)
         }
     }
 
-    [LabFact]
+    [LabFact(OnlyWhenAsked = true)]
     public async Task Nodes_follow_a_commit_and_one_that_can_not_load_it_stops_it_or_stays_behind_and_says_so()
     {
         await using var lab = await ConfigLab.StartAsync(2, "auto");
@@ -128,7 +132,7 @@ public sealed class ConfigServerTests(ITestOutputHelper output)
         output.WriteLine((await lab.RunAsync(1, null, "config", "status")).Text);
     }
 
-    [LabFact]
+    [LabFact(OnlyWhenAsked = true)]
     public async Task Kills_at_random_moments_leave_whole_working_copies_sound_repositories_and_every_confirmed_commit()
     {
         var root = new DirectoryInfo(AppContext.BaseDirectory);

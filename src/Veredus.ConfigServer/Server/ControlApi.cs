@@ -37,7 +37,7 @@ internal sealed partial class ControlJson : JsonSerializerContext;
 /// <summary>What <c>eccfg subcluster</c> asks. Reads are for every user, deeds for those who may write the repository.</summary>
 internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicator replicator, FollowDesk desk, UserFile users, string nodeName, string servicePassword, string conflictDirectory, TimeProvider time)
 {
-    private static readonly TimeSpan PlanWait = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan PlanWait = TimeSpan.FromSeconds(60), InForceWait = TimeSpan.FromSeconds(30);
 
     public async Task HandleAsync(HttpContext context, string what, ConfigUser user)
     {
@@ -119,7 +119,7 @@ internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicato
     /// <summary>What was sent to all counts when it has come back: only then is it said to be done.</summary>
     private async Task InForceAsync(Func<bool> isInForce, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(Replicator.AcknowledgementWait, time);
+        using var limit = new CancellationTokenSource(InForceWait, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
@@ -127,7 +127,7 @@ internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicato
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new EccfgException("the bus has not delivered it within five seconds; 'eccfg subcluster status' shows whether it is in force.");
+            throw new EccfgException("the bus has not delivered it within 30 seconds; 'eccfg subcluster status' shows whether it is in force.");
         }
     }
 
