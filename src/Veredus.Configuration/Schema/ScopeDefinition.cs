@@ -20,7 +20,7 @@ internal sealed record ScopeDefinition(string Name, ScopeKinds Kind, ScopeKinds 
     [
         Plain("esmtp_listener", EsmtpListener, "SMTP reception."),
         Plain("control_listener", ControlListener, "The console."),
-        Plain("http_listener", HttpListener, "HTTP.", OptionStatus.NotYet),
+        Plain("http_listener", HttpListener, "Metrics and health over HTTP."),
         Plain("eccluster_listener", EcClusterListener, "Connections between nodes."),
         Plain("msgcserver_listener", MsgcListener, "The reference system's bus.", OptionStatus.ClusterNotYet),
         Named("listen", Listen, AnyListener, InstanceKind.Endpoint, "One socket."),
