@@ -33,8 +33,10 @@ public sealed class KillRun(string directory, int kills, int seed, Action<string
         var killed = Names.ToDictionary(name => name, _ => 0);
         for (var kill = 0; kill < kills; kill++)
         {
-            // Both while they start and in the middle of work.
-            await Task.Delay(random.Next(20, 1500), cancellationToken);
+            // One of five while they start, the others in the middle of work, however slow the machine is.
+            if (random.Next(5) > 0)
+                await ProgressAsync(random.Next(1, 400), cancellationToken);
+            await Task.Delay(random.Next(0, 100), cancellationToken);
             var name = Names[random.Next(Names.Length)];
             await KillAsync(name, cancellationToken);
             killed[name]++;
@@ -88,6 +90,16 @@ public sealed class KillRun(string directory, int kills, int seed, Action<string
         using var ended = process!;
         process!.StandardInput.Close();
         await process.WaitForExitAsync(cancellationToken);
+    }
+
+    /// <summary>Waits until the manager's file has so many lines more.</summary>
+    private async Task ProgressAsync(int lines, CancellationToken cancellationToken)
+    {
+        var wanted = Length() + (lines * 200L);
+        while (Length() < wanted)
+            await Task.Delay(5, cancellationToken);
+
+        long Length() => new FileInfo(_stage.Collected) is { Exists: true } file ? file.Length : 0;
     }
 
     private long LastNumber()

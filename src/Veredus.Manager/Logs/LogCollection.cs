@@ -1,8 +1,11 @@
+using System.Globalization;
+using System.Text;
 using Veredus.Configuration;
 using Veredus.Control;
 using Veredus.Logging;
 using Veredus.LogShipping;
 using Veredus.Node;
+using Veredus.Node.Http;
 
 namespace Veredus.Manager.Logs;
 
@@ -25,6 +28,25 @@ public sealed class LogCollection : IManagerService, IConfigurationParticipant
             : ControlAnswer.Body(call.Json ? CollectionReport.Json(_manager.Group.NodeName, Status, Unreachable) : CollectionReport.Text(Status, Unreachable, _manager.Time.GetUtcNow())))) { HasJson = true },
         new("logs decommission", "NAME [force]", "removes a manager's subscriber from every published log of every node", DecommissionAsync) { HasJson = true },
     ];
+
+    public void WriteMetrics(StringBuilder text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var logs = Status;
+        Metrics.Gauge(text, "veredus_logs_unreachable_nodes", "Nodes that can't be asked for their logs.", Unreachable.Count);
+        Row("veredus_logs_behind_seconds", "gauge", "Age of the oldest line of a node that is not stored here.", log => log.BehindSeconds);
+        Row("veredus_logs_waiting_bytes", "gauge", "Octets on a node that are not stored here.", log => log.WaitingBytes);
+        Row("veredus_logs_lines_total", "counter", "Lines stored since the manager was started.", log => log.Records);
+        Row("veredus_logs_bytes_total", "counter", "Octets stored since the manager was started.", log => log.Bytes);
+        Row("veredus_logs_up", "gauge", "1 while a log comes without trouble.", log => log.Error is null && log.State is CollectionState.UpToDate or CollectionState.CatchingUp ? 1 : 0);
+
+        void Row(string name, string type, string help, Func<CollectedLog, double> value)
+        {
+            Metrics.Head(text, name, type, help);
+            foreach (var log in logs.Where(log => log.Subscriber.Length > 0))
+                text.Append(CultureInfo.InvariantCulture, $"{name}{{node=\"{log.Node}\",log=\"{log.Log}\"}} {value(log)}\n");
+        }
+    }
 
     public ValueTask StartAsync(VeredusManager manager, CancellationToken cancellationToken)
     {
