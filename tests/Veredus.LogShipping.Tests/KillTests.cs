@@ -14,7 +14,7 @@ public sealed class KillTests(ITestOutputHelper output)
         var directory = Directory.CreateTempSubdirectory("veredus-log-kills-").FullName;
         try
         {
-            using var hang = new CancellationTokenSource(TimeSpan.FromMinutes(4));
+            using var hang = new CancellationTokenSource(TimeSpan.FromMinutes(8));
             using var run = new KillRun(directory, kills: 6, seed, output.WriteLine);
             Assert.Empty(await run.RunAsync(hang.Token));
         }
