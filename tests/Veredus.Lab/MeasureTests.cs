@@ -92,7 +92,7 @@ public sealed class MeasureTests(ITestOutputHelper output)
     {
         "cables" => lab.PullCablesAsync(victim),
         "corosync" => lab.KillBusAsync(victim),
-        "move" => lab.ToolAsync(victim, "vip", "move", $"{lost[0]}", "--to", $"mta{victim % LabCluster.Size + 1}"),
+        "move" => lab.ToolAsync(victim, "vip", "move", $"{lost[0]}", "--to", $"mta{victim % LabCluster.Size + 1}", "--yes"),
         _ => lab.SignalAsync(victim, what),
     };
 

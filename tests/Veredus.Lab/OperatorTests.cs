@@ -20,7 +20,7 @@ public sealed class OperatorTests(SharedLab shared)
         var other = owner % LabCluster.Size + 1;
 
         Assert.Contains($"Node Name: mta{owner}", await Lab.ToolAsync(other, "console", "cluster", "membership"), StringComparison.Ordinal);
-        Assert.Contains("moving", await Lab.ToolAsync(other, "vip", "move", $"{held[0]}", "--to", $"mta{other}"), StringComparison.Ordinal);
+        Assert.Contains("moving", await Lab.ToolAsync(other, "vip", "move", $"{held[0]}", "--to", $"mta{other}", "--yes"), StringComparison.Ordinal);
         await prober.UntilAllAsync([held[0]], seen => seen.Node == $"mta{other}.lab", () => Lab.Story);
         await Lab.UntilSaidAsync(other, $"duravip: plumbed {held[0]} on eth0 (move)");
         foreach (var i in LabCluster.Hosts)
