@@ -21,7 +21,7 @@ internal sealed class VipServices(string node, SmtpListeners listeners, Delivery
     {
         var at = address.ToIPAddress();
         presence.Set(at, isHere: false);
-        return Task.WhenAll([listeners.CloseVirtualAsync(at, drain), .. presence.On(at).Select(binding => delivery.LeaveAsync(binding.Group, binding.Name, drain))]);
+        return listeners.CloseVirtualAsync(at, drain, Task.WhenAll(presence.On(at).Select(binding => delivery.LeaveAsync(binding.Group, binding.Name, drain))));
     }
 
     public void OwnersChanged(VipOwners? owners) => presence.SetOwners(

@@ -33,22 +33,32 @@ internal sealed partial class SmtpListeners
         }
     }
 
-    /// <summary>421 to the sessions on the address at their next command boundary; then, or when the time is over, sessions and sockets are gone. Who connects meanwhile gets the 421 at once.</summary>
-    public async Task CloseVirtualAsync(IPAddress address, TimeSpan drain)
+    /// <summary>
+    /// 421 to the sessions on the address at their next command boundary; then, or when the time is over, sessions and sockets are gone. Who connects meanwhile gets the 421 at once,
+    /// and is not waited for: steady newcomers must not hold the address here.
+    /// </summary>
+    /// <param name="outbound">Ends with the connections from the address, within the same time: until then its sockets stay open, so that nobody is refused while it is still here.</param>
+    public async Task CloseVirtualAsync(IPAddress address, TimeSpan drain, Task outbound)
     {
         (VirtualAddress At, Dictionary<string, Listener> Listeners) entry;
+        bool isOpen;
         lock (_virtual)
-            if (!_virtual.TryGetValue(address, out entry))
-                return;
-        var ended = entry.At.CloseAsync(SmtpReplies.ShuttingDown);
-        try
+            isOpen = _virtual.TryGetValue(address, out entry);
+        if (isOpen)
         {
-            await ended.WaitAsync(drain, _parts.Time);
+            try
+            {
+                await entry.At.CloseAsync(SmtpReplies.ShuttingDown).WaitAsync(drain, _parts.Time);
+            }
+            catch (TimeoutException)
+            {
+                // Reset below, like the newcomers.
+            }
         }
-        catch (TimeoutException)
-        {
-            entry.At.Abort();
-        }
+        await outbound;
+        if (!isOpen)
+            return;
+        entry.At.Abort();
         lock (_virtual)
         {
             foreach (var listener in entry.Listeners.Values)
@@ -76,6 +86,7 @@ internal sealed partial class SmtpListeners
         private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly HashSet<Visit> _visits = [];
         private SmtpReply? _closing;
+        private int _awaited;
 
         public bool IsClosing
         {
@@ -102,10 +113,16 @@ internal sealed partial class SmtpListeners
         {
             lock (_visits)
             {
+                if (_closing is not null)
+                    return _empty.Task;
                 _closing = reply;
                 foreach (var visit in _visits)
+                {
+                    visit.IsAwaited = true;
                     visit.Session.Close(reply);
-                if (_visits.Count == 0)
+                }
+                _awaited = _visits.Count;
+                if (_awaited == 0)
                     _empty.TrySetResult();
             }
             return _empty.Task;
@@ -121,7 +138,7 @@ internal sealed partial class SmtpListeners
         private void Leave(Visit visit)
         {
             lock (_visits)
-                if (_visits.Remove(visit) && _visits.Count == 0 && _closing is not null)
+                if (_visits.Remove(visit) && visit.IsAwaited && --_awaited == 0)
                     _empty.TrySetResult();
         }
 
@@ -130,6 +147,9 @@ internal sealed partial class SmtpListeners
             private readonly CancellationTokenSource _aborted = CancellationTokenSource.CreateLinkedTokenSource(stopping);
 
             public SmtpServerSession Session => session;
+
+            /// <summary>It was there when the address was told to go.</summary>
+            public bool IsAwaited { get; set; }
 
             public CancellationToken Aborted => _aborted.Token;
 
