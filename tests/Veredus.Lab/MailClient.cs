@@ -47,7 +47,7 @@ internal sealed class MailClient : IAsyncDisposable
         try
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
-            patience.CancelAfter(TimeSpan.FromSeconds(60));
+            patience.CancelAfter(LabCluster.Limit);
             await socket.ConnectAsync(target, patience.Token);
             await using var stream = new NetworkStream(socket);
             using var reader = new StreamReader(stream, Encoding.ASCII);
@@ -63,6 +63,7 @@ internal sealed class MailClient : IAsyncDisposable
 
             async Task<bool> AskAsync(string text, string code)
             {
+                patience.CancelAfter(LabCluster.Limit);  // anew for each step: a session may last as long as the test
                 await Task.Delay(Step, patience.Token);
                 await stream.WriteAsync(Encoding.ASCII.GetBytes(text + "\r\n"), patience.Token);
                 return await AnswerAsync(code);
