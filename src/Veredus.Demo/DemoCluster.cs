@@ -100,7 +100,7 @@ internal sealed class DemoCluster : IAsyncDisposable
 
     /// <summary>Writes a node's configuration; it reads it at its start or its next reload.</summary>
     public void Configure(DemoHost host, NodeOverrides overrides) =>
-        File.WriteAllText(host.ConfigurationFile, NodeSettings.Render(host, Hosts, Addresses, Options.PartitionPolicy, overrides));
+        File.WriteAllText(host.ConfigurationFile, NodeSettings.Render(host, Hosts, Managers, Addresses, Options.PartitionPolicy, overrides));
 
     /// <summary>The hosts whose nodes work, can be reached, and take part.</summary>
     public IEnumerable<DemoHost> Healthy => Hosts.Where(host => host is { IsNodeRunning: true, IsFrozen: false, IsDrained: false } && !Cables.IsCut(host));

@@ -40,6 +40,9 @@ internal sealed class DemoManager(int number, DemoHost host, string parent) : IA
     public async Task StartAsync(CancellationToken cancellationToken) =>
         _process = await host.StartAsync(["manager", "run", "-c", ConfigurationFile], Directory, cancellationToken);
 
+    /// <summary>Where it gathers a node's mainlog.</summary>
+    public string GatheredMainlog(DemoHost node) => Path.Combine(Directory, "logs", "mainlog", node.Name);
+
     /// <summary>SIGKILL.</summary>
     public async Task KillAsync()
     {
@@ -84,7 +87,7 @@ internal sealed class DemoManager(int number, DemoHost host, string parent) : IA
           nodeaddr = "{{host.Address}}"
           cluster_directory = "{{files.Directory}}"
         }
-        logs { control_cache = "{{Directory}}/control_cache" }
+        logs { control_cache = "{{Directory}}/control_cache"  logfile = "{{Directory}}/logs/%{l}/%{n}" }
 
         """;
 }

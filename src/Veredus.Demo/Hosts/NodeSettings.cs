@@ -15,7 +15,9 @@ internal sealed record NodeOverrides(IReadOnlyDictionary<IPAddress, string> List
 /// <summary>Writes the configuration of the demo's nodes: the same for all but the name, the own address and the directory.</summary>
 internal static class NodeSettings
 {
-    public static string Render(DemoHost host, IReadOnlyList<DemoHost> all, IReadOnlyList<IPAddress> addresses, string partitionPolicy, NodeOverrides overrides) =>
+    /// <param name="managers">Who gathers the node's logs; none: no journals are written.</param>
+    public static string Render(
+        DemoHost host, IReadOnlyList<DemoHost> all, IReadOnlyList<DemoManager> managers, IReadOnlyList<IPAddress> addresses, string partitionPolicy, NodeOverrides overrides) =>
         string.Create(CultureInfo.InvariantCulture, $$"""
         # {{host.Name}} of the demo. Mail to a.demo and b.demo goes to the demo's two receiving servers, and nowhere else;
         # that to b.demo leaves from the virtual address of the binding "news", wherever it is.
@@ -28,6 +30,7 @@ internal static class NodeSettings
           paniclog = "{{host.Directory}}/paniclog.ec"
           acctlog = "{{host.Directory}}/acctlog.ec"
         }
+        {{Journals(host, managers)}}
         bounce_logger { bouncelog = "{{host.Directory}}/bouncelog.ec" }
         esmtp_listener {
           relay_hosts = ( {{DemoNetwork.Cidr}} )
@@ -48,6 +51,7 @@ internal static class NodeSettings
         cluster {
           nodename = "{{host.Name}}"
           cluster_directory = "{{host.Directory}}/cluster"
+          {{(managers.Count == 0 ? "" : $"logs = [ mainlog = \"{host.Directory}/mainlog.cluster\" ]  log_idle_interval = 1")}}
           view_mature_time = 2
           view_balance_interval = 2
           duravip_balance_set_size = 12
@@ -61,4 +65,8 @@ internal static class NodeSettings
         }
         {{overrides.Further}}
         """) + "\n";
+
+    private static string Journals(DemoHost host, IReadOnlyList<DemoManager> managers) => managers.Count == 0 ? ""
+        : $"ec_logger \"cluster\" {{ heartbeat = 0 {string.Concat(((string[])["mainlog", "rejectlog", "paniclog", "acctlog"]).Select(log =>
+            $" {log} = \"cluster://{host.Directory}/{log}.cluster?subscribers={string.Join(',', managers.Select(manager => manager.Name))}\""))} }}";
 }
