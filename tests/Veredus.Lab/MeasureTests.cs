@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using Veredus.Cluster;
-using Veredus.Network;
 using Xunit.Abstractions;
 
 namespace Veredus.Lab;

@@ -76,6 +76,7 @@ public abstract class HttpSockets : IConfigurationParticipant, IAsyncDisposable
     {
         await CloseAsync();
         _changing.Dispose();
+        GC.SuppressFinalize(this);
     }
 
     private static List<ListenDefinition> Listens(ConfigurationSnapshot snapshot) =>

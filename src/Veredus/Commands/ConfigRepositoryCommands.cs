@@ -64,7 +64,7 @@ internal static class ConfigRepositoryCommands
     private static string[] WithoutWords(Call call) => call.Parse.GetValue(Without) is { Length: > 0 } nodes ? [$"--without={string.Join(',', nodes)}"] : [];
 
     /// <summary>Runs eccfg's code; what it can't do comes out as the tool's errors do.</summary>
-    private static async Task<int> RunAsync(Call call, CancellationToken cancellationToken, string[] words)
+    private static async Task<int> RunAsync(Call call, CancellationToken cancellationToken, params string[] words)
     {
         string[] who = [.. Valued(call, UserName, "username"), .. Flags(call, PasswordStdin)];
         var host = ConfigServerCommands.EccfgHost(call) with { IsStrict = true, Json = call.IsJson ? (schema, data) => call.Json(schema, "", data) : null, Out = call.Host.Out };
