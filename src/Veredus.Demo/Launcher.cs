@@ -18,15 +18,15 @@ internal static partial class Launcher
     /// <summary>This program, also when it was started as <c>dotnet veredus.dll</c>.</summary>
     public static string Program => Path.Combine(AppContext.BaseDirectory, "veredus");
 
-    /// <summary>The command line in front of a program that is to run isolated. It dies with the process that started it.</summary>
+    /// <summary>The command line in front of a program that is to run isolated.</summary>
     public static string[] Unshare(IsolationKind kind) =>
-        ["setpriv", "--pdeathsig", "KILL", "unshare", .. kind == IsolationKind.UserNs ? ["--user", "--map-root-user"] : Array.Empty<string>(),
+        ["unshare", .. kind == IsolationKind.UserNs ? ["--user", "--map-root-user"] : Array.Empty<string>(),
             "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
     /// <summary>Runs the same command inside; returns its exit code. A cancelled token asks it to end, and it does so in good order.</summary>
     public static Task<int> RunAsync(DemoDirectory directory, IsolationKind kind, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
-        string[] command = [.. Unshare(kind), "sh", "-c", $"{MountScript} && exec \"$0\" \"$@\"", Program, .. arguments];
+        string[] command = ["setpriv", "--pdeathsig", "KILL", .. Unshare(kind), "sh", "-c", $"{MountScript} && exec \"$0\" \"$@\"", Program, .. arguments];
         var start = new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false };
         start.Environment[DirectoryVariable] = directory.Path;
         // Whatever programs inside leave behind in a temporary directory goes with ours.
