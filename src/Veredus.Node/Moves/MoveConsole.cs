@@ -42,7 +42,7 @@ internal sealed class MoveConsole(ClusterService cluster)
         new("cluster queues drain", "", "hands over all mail that waits here; after 'cluster duravip drain'", (call, stop) => DrainAsync(stop)),
         new("cluster queues undrain", "", "keeps mail of static bindings here again", (_, _) => new(Undrain())),
         new("cluster queues status", "", "how much is left of a drain", async (call, stop) => await StatusAsync(stop) is not { } status ? None()
-            : ControlAnswer.Body(call.Json ? JsonSerializer.Serialize(status, MoveReportJson.Default.DrainStatus) : status.Text)) { HasJson = true },
+            : call.Json ? ControlAnswer.Body(JsonSerializer.Serialize(status, MoveReportJson.Default.DrainStatus)) : ControlAnswer.Ok(status.Text)) { HasJson = true },
     ];
 
     private async ValueTask<ControlAnswer> DrainAsync(CancellationToken cancellationToken)

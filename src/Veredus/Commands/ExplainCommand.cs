@@ -20,6 +20,8 @@ internal static class ExplainCommand
         CommandTree.Leaf(host, "vip", "Why an address is where it is, who else could have it, and how it came there",
             ["veredus explain vip 198.18.7.101", "veredus explain vip 198.18.7.101 --if-down mta1,mta2", "veredus explain vip 198.18.7.101 --json"],
             (call, stop) => call.Parse.GetValue(IfDown) is { } down ? IfDownAsync(call, VipCommand.ParseAddress(call.Parse.GetValue(Address)!), down, stop) : VipAsync(call, call.Parse.GetValue(Address)!, "veredus.explain.vip/1", stop), Address, IfDown),
+        CommandTree.Leaf(host, "message", "Where a message is in the cluster, why there, what holds it and what happens next",
+            ["veredus explain message 10/00-00007-08B31BA6", "veredus explain message 10/00-00007-08B31BA6 --json"], MessageCommand.WhereAsync, MessageCommand.Id),
         CommandTree.Leaf(host, "node", "What a node does in the cluster, and why", ["veredus explain node mta2", "veredus explain node mta2 --json"], NodeAsync, Node),
     };
 

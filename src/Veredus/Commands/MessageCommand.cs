@@ -9,7 +9,7 @@ namespace Veredus.Commands;
 /// <summary>Single messages.</summary>
 internal static class MessageCommand
 {
-    private static readonly Argument<string> Id = new("ID") { Description = "Message ID, as logs show it" };
+    internal static readonly Argument<string> Id = new("ID") { Description = "Message ID, as logs show it" };
     private static readonly Option<string?> Binding = new("--binding", "-b") { Description = "Only this binding", HelpName = "NAME" };
     private static readonly Option<string?> Domain = new("--domain", "-d") { Description = "Only this routing domain", HelpName = "NAME" };
 

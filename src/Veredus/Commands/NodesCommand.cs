@@ -13,6 +13,8 @@ internal static class NodesCommand
     private static readonly Argument<string> Node = new("NODE") { Description = "A node's name" };
     private static readonly Option<string?> Reason = new("--reason") { Description = "Why; kept with the event", HelpName = "TEXT" };
     private static readonly Option<bool> Wait = new("--wait") { Description = "Wait until it has no address left" };
+    private static readonly Option<bool> Queues = new("--queues") { Description = "Hand over all mail that waits there as well, and wait until nothing is left" };
+    private static readonly Option<string?> Deadline = new("--deadline") { Description = "The same, and the longest wait for it", HelpName = "TIME" };
     private static readonly Option<string> Timeout = new("--timeout") { Description = "Longest wait", HelpName = "TIME", DefaultValueFactory = _ => "60s" };
 
     public static IEnumerable<Command> Build(CliHost host)
@@ -22,8 +24,8 @@ internal static class NodesCommand
         return [
             list,
             CommandTree.Leaf(host, "show", "One node: state and addresses", ["veredus node show mta2", "veredus node show mta2 --json"], ShowAsync, Node),
-            CommandTree.Leaf(host, "drain", "Moves a node's addresses away; it takes none until undrained", ["veredus node drain mta3 --reason firmware --wait", "veredus node drain mta3 --yes --json"],
-                DrainAsync, Node, Reason, Wait, Timeout, GlobalOptions.DryRun, GlobalOptions.Yes),
+            CommandTree.Leaf(host, "drain", "Moves a node's addresses away; it takes none until undrained", ["veredus node drain mta3 --reason firmware --wait", "veredus node drain mta3 --yes --deadline 10m"],
+                DrainAsync, Node, Reason, Wait, Queues, Deadline, Timeout, GlobalOptions.DryRun, GlobalOptions.Yes),
             CommandTree.Leaf(host, "undrain", "Lets a drained node take addresses again", ["veredus node undrain mta3", "veredus node undrain mta3 --json"], UndrainAsync, Node),
         ];
     }
@@ -89,7 +91,9 @@ internal static class NodesCommand
     private static async Task<int> DrainAsync(Call call, CancellationToken cancellationToken)
     {
         var name = call.Parse.GetValue(Node)!;
-        var limit = Duration.Parse(call.Parse.GetValue(Timeout)!, "--timeout");
+        var deadline = call.Parse.GetValue(Deadline);
+        var withQueues = call.Parse.GetValue(Queues) || deadline is not null;
+        var limit = deadline is null ? Duration.Parse(call.Parse.GetValue(Timeout)!, "--timeout") : Duration.Parse(deadline, "--deadline");
         await using var client = await call.ConnectAsync(cancellationToken);
         _ = await FindAsync(call, client, name, cancellationToken);
         var owned = (await VipCommand.ViewAsync(call, client, cancellationToken)).Vips.Count(vip => vip.Owner == name);
@@ -101,7 +105,13 @@ internal static class NodesCommand
         var why = call.Parse.GetValue(Reason) is { Length: > 0 } reason ? $" because {CommandWords.Quote(reason)}" : "";
         var last = (await ClusterAnswers.AskAsync<ClusterEvents>(call, client, "cluster events limit 1", cancellationToken)).Last;
         var answer = await ClusterAnswers.OnNodeAsync(call, client, name, $"cluster duravip drain{why}", cancellationToken);
-        if (call.Parse.GetValue(Wait))
+        if (withQueues)
+        {
+            answer = await ClusterAnswers.OnNodeAsync(call, client, name, "cluster queues drain", cancellationToken);
+            call.Error.Line($"  {answer}");
+            answer = await EmptyQueuesAsync(call, client, name, limit, cancellationToken);
+        }
+        else if (call.Parse.GetValue(Wait))
         {
             if (!await EmptyAsync(call, client, name, last, limit, cancellationToken))
                 throw new CliException(ExitCodes.Deadline, $"{name} still has addresses after {Human.Age(limit)}; draining goes on.", $"veredus explain node {name}");
@@ -109,6 +119,23 @@ internal static class NodesCommand
         }
         VipCommand.Say(call, "veredus.node.drain/1", client.HostName, answer);
         return ExitCodes.Done;
+    }
+
+    /// <summary>Shows how far it is until nothing is left.</summary>
+    /// <exception cref="CliException">Something is left when the time is over; it says what.</exception>
+    private static async Task<string> EmptyQueuesAsync(Call call, ControlClient client, string name, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var start = call.Host.Time.GetTimestamp();
+        while (true)
+        {
+            var status = await ClusterAnswers.OnNodeAsync(call, client, name, "cluster queues status", cancellationToken);
+            call.Error.Line($"  {status}");
+            if (status.Contains(": drained;", StringComparison.Ordinal))
+                return $"{name} is drained. Safe to stop.  Undo: veredus node undrain {name}";
+            if (call.Host.Time.GetElapsedTime(start) >= limit)
+                throw new CliException(ExitCodes.Deadline, $"{name} is not empty after {Human.Age(limit)}: {status}", $"It goes on. What holds it: veredus console cluster moves, veredus queue list. Undo: veredus node undrain {name}");
+            await Task.Delay(TimeSpan.FromSeconds(1), call.Host.Time, cancellationToken);
+        }
     }
 
     private static async Task ShowPlanAsync(Call call, ControlClient client, string name, CancellationToken cancellationToken)
