@@ -105,9 +105,9 @@ public sealed class MoveTests(ITestOutputHelper output)
         Assert.Equal(1, await lab.Sender.SendAsync(MoveLab.Host(other), "d1.test", 1));
         var id = (await lab.AskUntilAsync(owner, said => said.Contains('/', StringComparison.Ordinal), "message", "list", "--format", "names")).Trim();
         var where = await lab.AskUntilAsync(third, said => said.Contains($"{id} is on mta", StringComparison.Ordinal), "explain", "message", id);
-        Assert.Contains($"accepted", where, StringComparison.Ordinal);
+        Assert.Contains("accepted", where, StringComparison.Ordinal);
         Assert.Contains($"mta{other}", where, StringComparison.Ordinal);
-        Assert.Contains("b1/d1.test", await lab.ToolAsync(third, "queue", "list"), StringComparison.Ordinal);
+        Assert.Contains("b1/", await lab.ToolAsync(third, "queue", "list"), StringComparison.Ordinal);
         lab.Sink.IsDeferring = false;
         await lab.Sink.UntilAsync(lab.Sender.Accepted, MoveLab.Limit, lab.Story);
     }
