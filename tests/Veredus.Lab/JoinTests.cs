@@ -76,7 +76,7 @@ public sealed class JoinTests : IAsyncLifetime, IAsyncDisposable
     /// <summary>All asked of the second node, whoever has to do it.</summary>
     private async Task AddressesAreMovedLookedAtAndDrainedAsync(string vip)
     {
-        await DoneAsync("vip", "move", vip, "--to", "mta2", "--yes", "--wait", "settled", "--timeout", "120s", "--reason", "a trial");
+        await MovedAsync("vip", "move", vip, "--to", "mta2", "--yes", "--wait", "settled", "--timeout", "120s", "--reason", "a trial");
         using var history = JsonDocument.Parse(await DoneAsync("vip", "history", vip, "--json"));
         var placed = history.RootElement.GetProperty("data").GetProperty("events").EnumerateArray().Last();
         Assert.Equal(("mta1", "mta2", "move", "a trial"), (Text(placed, "from"), Text(placed, "to"), Text(placed, "reason"), Text(placed, "why")));
@@ -90,6 +90,19 @@ public sealed class JoinTests : IAsyncLifetime, IAsyncDisposable
         Assert.Contains("mta1 is drained: it owns no address", await DoneAsync("explain", "node", "mta1"), StringComparison.Ordinal);
         await DoneAsync("node", "undrain", "mta1");
         Assert.Contains("a trial", await DoneAsync("events", "--kind", "placement"), StringComparison.Ordinal);
+    }
+
+    /// <summary>Refused while another move is under way; then it is tried again.</summary>
+    private async Task MovedAsync(params string[] words)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (true)
+        {
+            var (exitCode, said) = await ToolAsync(2, ["--socket", Path.Combine(Etc(2), "control.sock"), .. words]);
+            if (exitCode == 0)
+                return;
+            Assert.True(exitCode == 7 && !limit.IsCancellationRequested, $"exit {exitCode}: {said}");
+        }
     }
 
     private static string Text(JsonElement element, string name) => element.GetProperty(name).GetString() ?? "";
