@@ -59,17 +59,6 @@ public sealed class PlanTests
     }
 
     [Fact]
-    public async Task The_host_that_commits_is_asked_as_well()
-    {
-        await using var one = await OneServer.StartAsync();
-        await using var own = await one.FollowAsync("mta1");
-        one.Write("mta1", "default/a.conf", "# 1\n");
-        Assert.Contains("mta1 ok", await one.RunAsync("mta1", 0, "plan"), StringComparison.Ordinal);
-        await one.RunAsync("mta1", 0, "commit", "--add-all");
-        await own.UntilAsync(state => state.Revision == 2, one.Hang);
-    }
-
-    [Fact]
     public async Task A_commit_that_nobody_keeps_is_taken_back_and_meanwhile_it_is_the_last()
     {
         var time = new ManualTime();
