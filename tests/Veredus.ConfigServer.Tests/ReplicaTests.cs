@@ -97,6 +97,19 @@ public sealed class ReplicaTests(ITestOutputHelper output)
         Assert.Equal("a", replica.MasterName);  // said twice
     }
 
+    [Fact]
+    public void The_end_of_an_override_holds_though_reports_that_were_under_way_still_show_it()
+    {
+        var (replica, _) = Replica.Start(One, "a", HeadOf(1), ReplicaMemory.Empty).Apply(new ReplicaEvent.ViewChanged([One, Two]));
+        foreach (var (member, name) in new[] { (One, "a"), (Two, "b") })
+            (replica, _) = replica.Apply(new ReplicaEvent.Reported(member, Report(name, 1) with { Override = new(1, "b") }));
+        Assert.Equal("b", replica.MasterName);
+        (replica, _) = replica.Apply(new ReplicaEvent.Overridden(new(2, null), "a"));
+        Assert.Equal("a", replica.MasterName);
+        (replica, _) = replica.Apply(new ReplicaEvent.Reported(Two, Report("b", 1) with { Override = new(1, "b") }));
+        Assert.Equal("a", replica.MasterName);
+    }
+
     private static Replica Settle(Replica replica, ImmutableSortedSet<MemberId> members)
     {
         (replica, var effects) = replica.Apply(new ReplicaEvent.ViewChanged(members));
@@ -108,7 +121,7 @@ public sealed class ReplicaTests(ITestOutputHelper output)
     private static MemberId? Elect(params ServerReport[] reports)
     {
         var byMember = reports.Select((report, i) => KeyValuePair.Create(new MemberId((uint)i + 1, 1), report)).ToImmutableSortedDictionary();
-        return Mastership.Decide([.. byMember.Keys], byMember, Mastership.FindIncumbent(byMember)).Master;
+        return Mastership.Decide([.. byMember.Keys], byMember, Mastership.FindIncumbent(byMember), reports.Aggregate(MasterOverride.Never, (newest, report) => newest.Newer(report.Override))).Master;
     }
 
     private static ServerReport Report(string name, int head, int contains = 0, bool master = false, long term = 1) => new(

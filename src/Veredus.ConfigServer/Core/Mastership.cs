@@ -22,19 +22,14 @@ public static class Mastership
     /// <param name="members">Who is in the view.</param>
     /// <param name="reports">The last report of each.</param>
     /// <param name="incumbent">The master elected in this view, or, before the first election, who was one before: sticky.</param>
+    /// <param name="forced">The newest override that was delivered in this view.</param>
     /// <remarks>Only what was delivered counts, not what this server knows beside it: otherwise two servers could decide differently.</remarks>
     public static Standing Decide(
-        ImmutableSortedSet<MemberId> members, ImmutableSortedDictionary<MemberId, ServerReport> reports, MemberId? incumbent)
+        ImmutableSortedSet<MemberId> members, ImmutableSortedDictionary<MemberId, ServerReport> reports, MemberId? incumbent, MasterOverride forced)
     {
         if (members.IsEmpty || members.Any(member => !reports.ContainsKey(member)))
             return Standing.Unknown;
-        var forced = MasterOverride.Never;
-        ImmutableSortedSet<string> conflict = [];
-        foreach (var report in reports.Values)
-        {
-            forced = forced.Newer(report.Override);
-            conflict = conflict.Union(report.Conflict);
-        }
+        var conflict = reports.Values.Aggregate(ImmutableSortedSet<string>.Empty, (all, report) => all.Union(report.Conflict));
         if (FindTops(reports.Values) is not { } tops)
             return Standing.Unknown;
         if (tops.Length > 1)

@@ -18,6 +18,8 @@ public sealed record Replica
     // deciding by them again would let two servers change places for ever.
     private ImmutableSortedDictionary<MemberId, ServerReport> _first = ImmutableSortedDictionary<MemberId, ServerReport>.Empty;
     private MemberId? _incumbent;
+    /// <summary>The newest override that was delivered in this view, by itself or in a report: the same on all, before each has reported it.</summary>
+    private MasterOverride _forced = MasterOverride.Never;
 
     private Replica(MemberId self, string name, Head head, ReplicaMemory memory) => (Self, Name, Head, Memory) = (self, name, head, memory);
 
@@ -76,11 +78,12 @@ public sealed record Replica
         var next = happened switch
         {
             // Reports of the previous view say nothing about who is here now: everybody reports again.
-            ReplicaEvent.ViewChanged view => this with { Members = view.Members, Reports = Reports.Clear(), _sent = null, _fetching = null, _kept = [], _first = Reports.Clear(), _incumbent = null },
+            ReplicaEvent.ViewChanged view => this with { Members = view.Members, Reports = Reports.Clear(), _sent = null, _fetching = null, _kept = [], _first = Reports.Clear(), _incumbent = null, _forced = MasterOverride.Never },
             ReplicaEvent.Reported reported when Members.Contains(reported.Sender) => TakeReport(reported),
             ReplicaEvent.Overridden overridden => this with
             {
                 Memory = Memory with { Override = Memory.Override.Newer(overridden.Override) },
+                _forced = _forced.Newer(overridden.Override),
                 _incumbent = overridden.Override.Serial > Memory.Override.Serial && Reports.FirstOrDefault(entry => entry.Value.Server == overridden.Now) is { Value: not null } named ? named.Key : _incumbent,
             },
             ReplicaEvent.Frozen frozen => this with { Memory = Memory with { Conflict = Memory.Conflict.Add(frozen.Mark) } },
@@ -98,12 +101,13 @@ public sealed record Replica
         // Own news come back on the bus: until then, reports show an older head of this server.
         _isAhead = _isAhead && !(reported.Sender == Self && reported.Report.Head == Head),
         Memory = Memory with { Override = Memory.Override.Newer(reported.Report.Override) },
+        _forced = _forced.Newer(reported.Report.Override),
     };
 
     private (Replica, ImmutableArray<ReplicaEffect>) Settle(ReplicaMemory before)
     {
         var effects = ImmutableArray.CreateBuilder<ReplicaEffect>();
-        var next = this with { Standing = Mastership.Decide(Members, Reports, _incumbent ?? Mastership.FindIncumbent(_first)) };
+        var next = this with { Standing = Mastership.Decide(Members, Reports, _incumbent ?? Mastership.FindIncumbent(_first), _forced) };
         if (next.Standing.IsComplete)
         {
             // A mark that the others have not delivered yet stays until they have.
