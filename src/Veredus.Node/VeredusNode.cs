@@ -179,7 +179,7 @@ public sealed class VeredusNode : IAsyncDisposable, IControlHost
         Logs = Own(new MailLogs(time));
         var logConfiguration = new LogConfiguration(Logs, _options.LogToStderr);
         Guard(ExitCode.OperatingSystem, () => logConfiguration.Start(snapshot));
-        Own(Guard(ExitCode.Spool, () => new SpoolKeeper(Spool, snapshot.Global.Get(Options.Spoolbase), Logs, time)));
+        Own(Guard(ExitCode.Spool, () => new SpoolKeeper(Spool, snapshot.Global.Get(Options.Spoolbase), Logs, TimeProvider.System)));
         foreach (var warning in StartWarnings)
             Logs.Panic(PanicLevel.Warning, PanicSubsystems.Start, "", warning);
 
@@ -252,7 +252,7 @@ public sealed class VeredusNode : IAsyncDisposable, IControlHost
                 Sync = global.Get(Options.ForceFsync),
                 LargeMessageThreshold = (int)Math.Clamp(global.Get(Options.LargeMessageThreshold), 4 << 10, 8 << 20),
                 Notice = text => Logs?.Panic(PanicLevel.Critical, PanicSubsystems.Error, "spool", text),
-            }, _options.Time);
+            }, TimeProvider.System);  // storage and other hosts keep real time, also when the node's clock is a test's
         }
         catch (Exception e) when (e is SpoolOpenException or IOException or UnauthorizedAccessException)
         {
