@@ -44,7 +44,7 @@ public sealed class ConfigServerTests(ITestOutputHelper output)
         Assert.Contains("Committed revision 5.", await lab.EccfgAsync(3, 0, "commit", "--add-all"), StringComparison.Ordinal);
     }
 
-    [LabFact]
+    [LabFact(OnlyWhenAsked = true)]
     public async Task Commits_on_both_sides_of_a_split_are_a_CONFLICT_and_each_way_out_of_it_works()
     {
         await using var lab = await ConfigLab.StartAsync(2, "false");
