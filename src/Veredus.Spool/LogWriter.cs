@@ -32,6 +32,7 @@ internal sealed class LogWriter : IDisposable
     private List<SideRecord> _sideAtWork = [];
     private readonly List<ReadOnlyMemory<byte>> _octets = [];
     private readonly List<WriteRequest> _group = [];
+    private readonly List<WriteRequest> _flushes = [];
     private readonly List<SideRecord> _sideGroup = [];
     private readonly List<StoredMessage> _unsyncedRemovals = [];
     private readonly List<LargeStoredBody> _deadBodies = [];
@@ -226,7 +227,9 @@ internal sealed class LogWriter : IDisposable
         for (; _nextRequest < _requestsAtWork.Count; _nextRequest++)
         {
             var request = _requestsAtWork[_nextRequest];
-            if (request.Kind is RequestKind.Update && !_tables.IsLive(request.Messages[0]))
+            if (request.Kind is RequestKind.Flush)
+                _flushes.Add(request);
+            else if (request.Kind is RequestKind.Update && !_tables.IsLive(request.Messages[0]))
                 request.Complete(new(CommitStatus.Failed, [], $"Message {request.Messages[0].Id} has been removed."));
             else if (MakeRoom(request.Bytes, forMail: request.Kind is RequestKind.Commit, out var refusal))
                 AddToGroup(request);
@@ -238,12 +241,11 @@ internal sealed class LogWriter : IDisposable
         foreach (var record in _sideAtWork)
             AddToGroup(record);
         WriteGroup();
+        JoinFlushes();
         if (flush)
             _timerRuns = false;
         if (_group.Count > 0 || flush || _unsyncedRemovals.Count * 2 >= _options.RemovalBacklog)
-        {
             SyncGroup();
-        }
         if (!_timerRuns && (_deferred.Count > 0 || _current is not null && _current.SyncedEnd < _current.End))
         {
             _timerRuns = true;
@@ -251,11 +253,24 @@ internal sealed class LogWriter : IDisposable
         }
     }
 
+    /// <summary>A flush joins the group last: a full segment is synced on the way, when the attempts and removals of this step are not yet written.</summary>
+    private void JoinFlushes()
+    {
+        if (_deferred.Count == 0)
+        {
+            _group.AddRange(_flushes);
+        }
+        else
+        {
+            foreach (var flush in _flushes)
+                flush.Complete(new(CommitStatus.NoSpace, [], $"spool: {_deferred.Count} attempts and removals wait for room on the disk"));
+        }
+        _flushes.Clear();
+    }
+
     private void AddToGroup(WriteRequest request)
     {
         _group.Add(request);
-        if (request.Kind is RequestKind.Flush)
-            return;
         request.Place(_current!, _current!.End + _groupBytes, _octets);
         _groupBytes += request.Bytes;
     }
@@ -454,6 +469,8 @@ internal sealed class LogWriter : IDisposable
         _octets.Clear();
         _removalSlots.Release(int.MaxValue / 2);  // whoever waits to remove goes on; nothing will be recorded
         _faulted.Cancel();
+        _group.AddRange(_flushes);
+        _flushes.Clear();
         RefuseGroup(null);
     }
 
