@@ -7,6 +7,9 @@ namespace Veredus.Journal;
 /// Durability: at <see cref="JournalSafety.Safe"/> an append returns when its records are on disk (one sync serves all threads that wait);
 /// at the other levels they are synced within a second, or sooner once 1 MiB waits. A record that reaches the unit limit stays whole in
 /// its segment and finishes it.
+/// Locks: an append holds the lock of the segment from reading its size until after the write. Single appends that follow each other closely
+/// keep it for <see cref="LongestHold"/> at most, and only while no other writer shows itself: then a record costs one call of the system
+/// instead of five. Between two holds <see cref="CheckEvery"/> appends give it back each, so that a writer that waits gets in and is noticed.
 /// </remarks>
 public sealed class JournalWriter : IDisposable
 {
@@ -16,9 +19,22 @@ public sealed class JournalWriter : IDisposable
     private const int SyncBytes = 1 << 20;
     private static readonly TimeSpan _syncDelay = TimeSpan.FromSeconds(1);
 
+    /// <summary>Single appends between two looks at the clock.</summary>
+    internal const int CheckEvery = 32;
+
+    /// <summary>How long a writer keeps the lock between appends.</summary>
+    internal static readonly TimeSpan LongestHold = TimeSpan.FromMilliseconds(4);
+
+    /// <summary>So many appends in less than this follow each other closely.</summary>
+    private static readonly TimeSpan _closely = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>After another writer was seen, each append gives the lock back for so long.</summary>
+    private static readonly TimeSpan _shared = TimeSpan.FromSeconds(1);
+
     private readonly string _directory;
     private readonly Metastore _metastore;
-    private readonly ITimer _syncTimer;
+    private readonly TimeProvider _time;
+    private readonly ITimer _syncTimer, _releaseTimer;
     private readonly Lock _gate = new();
     private readonly Lock _syncGate = new();
     private RecordBuffer? _single;
@@ -29,10 +45,23 @@ public sealed class JournalWriter : IDisposable
     private bool _syncAsked, _syncSoon, _disposed;
     private Exception? _failure;
 
+    // The lock of the open segment, and what was read under it: true only while it is held.
+    private bool _locked;
+    private MetastoreState _state;
+    private long _size;
+
+    private bool _keepsLock;  // a burst of single appends: the lock stays until the burst or its time is over
+    private bool _otherSeen;
+    private int _singles;
+    private long _left = -1, _keptSince, _checked, _otherSeenAt;
+
     private JournalWriter(string directory, Metastore metastore, TimeProvider time)
     {
         _directory = directory;
         _metastore = metastore;
+        _time = time;
+        _otherSeenAt = _checked = time.GetTimestamp() - (time.TimestampFrequency * (long)_shared.TotalSeconds);
+        _releaseTimer = time.CreateTimer(static state => ((JournalWriter)state!).EndBurst(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _syncTimer = time.CreateTimer(static state => ((JournalWriter)state!).SyncInBackground(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -68,6 +97,8 @@ public sealed class JournalWriter : IDisposable
             var buffer = _single ??= new(_metastore.Layout);
             buffer.Clear();
             buffer.Add(payload, unixMicroseconds);
+            if (++_singles >= CheckEvery)
+                LookForBurst();
             var appended = 0;
             AppendRaw(buffer.Bytes, buffer.Ends, ref appended);
             if (buffer.Length > SyncBytes)
@@ -88,6 +119,7 @@ public sealed class JournalWriter : IDisposable
         long ticket;
         lock (_gate)
         {
+            _keepsLock = false;
             var appended = 0;
             try
             {
@@ -119,7 +151,9 @@ public sealed class JournalWriter : IDisposable
                 return;
             _disposed = true;
             _syncTimer.Dispose();
+            _releaseTimer.Dispose();
             _single?.Dispose();
+            _locked = false;  // goes with the file
         }
         lock (_syncGate)
         {
@@ -147,31 +181,92 @@ public sealed class JournalWriter : IDisposable
         {
             var segment = _segment ??= OpenActive();
             bool full, stale;
-            using (segment.Lock())
+            try
             {
-                var (active, limit) = _metastore.ReadState();
-                var size = segment.Length;
-                full = size >= limit;
+                TakeLock(segment);
+                full = _size >= _state.UnitLimit;
                 // A segment that others have finished may be closed by readers: what lands there now would never be read.
-                stale = active != _number;
+                stale = _state.ActiveSegment != _number;
                 if (!full && !stale)
                 {
                     var until = next;
-                    while (until < ends.Length && size + ends[until++] - written < limit)
+                    while (until < ends.Length && _size + ends[until++] - written < _state.UnitLimit)
                     {
                     }
                     var block = bytes[written..ends[until - 1]];
-                    Write(segment, block, size);
-                    size += block.Length;
+                    Write(segment, block, _size);
+                    _size += block.Length;
                     _waiting += block.Length;
                     written += block.Length;
                     next = until;
                     _appended++;
-                    full = size >= limit;
+                    full = _size >= _state.UnitLimit;
                 }
             }
+            catch
+            {
+                GiveLock();
+                throw;
+            }
+            if (!_keepsLock || full || stale)
+                GiveLock();
             if (full || stale)
                 Finish(full && !stale);
+        }
+    }
+
+    /// <summary>Takes the lock of the open segment unless this writer has it still, and reads what holds under it.</summary>
+    private void TakeLock(JournalFile segment)
+    {
+        if (_locked)
+            return;
+        segment.TakeLock();
+        _locked = true;
+        _state = _metastore.ReadState();
+        _size = segment.Length;
+        _otherSeen |= _left >= 0 && _size != _left;
+    }
+
+    private void GiveLock()
+    {
+        if (!_locked)
+            return;
+        _locked = false;
+        _left = _size;
+        _segment!.GiveLock();
+    }
+
+    /// <summary>Decides, once in a while, whether the lock is kept between single appends.</summary>
+    private void LookForBurst()
+    {
+        _singles = 0;
+        var (now, last) = (_time.GetTimestamp(), _checked);
+        _checked = now;
+        if (_otherSeen)
+            (_otherSeen, _otherSeenAt) = (false, now);
+        if (_keepsLock)
+        {
+            if (_time.GetElapsedTime(_keptSince, now) < LongestHold)
+                return;
+            _keepsLock = false;
+            GiveLock();
+        }
+        else if (_time.GetElapsedTime(last, now) < _closely && _time.GetElapsedTime(_otherSeenAt, now) >= _shared)
+        {
+            (_keepsLock, _keptSince) = (true, now);
+            _releaseTimer.Change(LongestHold, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    /// <summary>The burst paused or ended: nobody has to wait for it.</summary>
+    private void EndBurst()
+    {
+        lock (_gate)
+        {
+            if (_disposed)
+                return;
+            _keepsLock = false;
+            GiveLock();
         }
     }
 
@@ -196,6 +291,7 @@ public sealed class JournalWriter : IDisposable
             _segment!.Sync();
             _segment.Dispose();
             _segment = null;
+            _left = -1;
             _synced = _appended;
         }
         if (!roll)
@@ -264,7 +360,7 @@ public sealed class JournalWriter : IDisposable
 
     private void SyncThrough(long ticket)
     {
-        if (_metastore.Safety == JournalSafety.Safe)
+        if (_state.Safety == JournalSafety.Safe)
             Sync(ticket);
     }
 

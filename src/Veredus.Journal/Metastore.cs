@@ -22,6 +22,9 @@ public readonly record struct JournalSettings(uint ActiveSegment, uint UnitLimit
     internal RecordLayout Layout => new(Magic);
 }
 
+/// <summary>What an append depends on, as it stood when the lock of the segment was taken.</summary>
+internal readonly record struct MetastoreState(uint ActiveSegment, uint UnitLimit, JournalSafety Safety);
+
 /// <summary>The file <c>metastore</c>: 0 active segment u32 · 4 unit limit u32 · 8 safety u32 · 12 record magic u32. Fields are read anew at each use, because other processes change them.</summary>
 internal sealed class Metastore : IDisposable
 {
@@ -59,10 +62,10 @@ internal sealed class Metastore : IDisposable
     }
 
     /// <summary>What an append has to know, in one read.</summary>
-    public (uint ActiveSegment, uint UnitLimit) ReadState()
+    public MetastoreState ReadState()
     {
-        Span<byte> bytes = stackalloc byte[8];
-        return _file.Read(bytes, 0) == 8 ? (Field(bytes, 0), Field(bytes, 4)) : throw Cut();
+        Span<byte> bytes = stackalloc byte[12];
+        return _file.Read(bytes, 0) == 12 ? new(Field(bytes, 0), Field(bytes, 4), (JournalSafety)Field(bytes, 8)) : throw Cut();
     }
 
     public JournalSettings Settings => new(ActiveSegment, UnitLimit, Safety, Layout.Magic);

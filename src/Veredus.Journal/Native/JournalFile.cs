@@ -99,9 +99,14 @@ internal sealed partial class JournalFile : IDisposable
     /// <summary>Waits for the exclusive lock of the whole file and holds it until the result is disposed.</summary>
     public Held Lock()
     {
-        SetLock(WriteLock);
+        TakeLock();
         return new(this);
     }
+
+    /// <summary>As <see cref="Lock"/>, for one who gives it back in another place.</summary>
+    public void TakeLock() => SetLock(WriteLock);
+
+    public void GiveLock() => SetLock(Unlock);
 
     /// <returns>Bytes read: fewer than asked for only at the end of the file.</returns>
     public int Read(Span<byte> buffer, long offset)
@@ -165,7 +170,7 @@ internal sealed partial class JournalFile : IDisposable
     /// <summary>The lock of a file while it is held.</summary>
     public readonly struct Held(JournalFile file) : IDisposable
     {
-        public void Dispose() => file.SetLock(Unlock);
+        public void Dispose() => file.GiveLock();
     }
 
     /// <summary>struct flock of 64-bit Linux: start 0 and length 0 mean the whole file, however long it grows.</summary>
