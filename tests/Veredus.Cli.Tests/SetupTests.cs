@@ -85,6 +85,49 @@ public sealed class SetupTests : IDisposable
     }
 
     [Fact]
+    public async Task A_manager_is_set_up_where_the_cluster_was_founded_with_a_certificate_of_its_own()
+    {
+        await using var node = new FakeNodeProcess();
+        var alone = await node.RunAsync("setup", "manager", "--directory", In("etc"), "--yes");
+        Assert.Equal(3, alone.ExitCode);
+        Assert.Contains("veredus setup manager --join TOKEN", alone.Error);
+        Assert.False(Directory.Exists(In("etc")));
+
+        Assert.Equal(0, (await node.RunAsync("setup", "node", "--directory", In("etc"), "--name", "mta1", "--topology", "none", "--yes")).ExitCode);
+        var taken = await node.RunAsync("setup", "manager", "--directory", In("etc"), "--name", "mta1", "--yes");
+        Assert.Equal(2, taken.ExitCode);
+        Assert.Contains("a node has the name mta1", taken.Error);
+        Assert.Equal(2, (await node.RunAsync("setup", "manager", "--directory", In("etc"), "--gather", "here/%Y", "--yes")).ExitCode);
+        Assert.Equal(0, (await node.RunAsync("setup", "manager", "--directory", In("etc"), "--dry-run")).ExitCode);
+        Assert.False(File.Exists(In("etc/eccluster.conf")));
+
+        var done = await node.RunAsync("setup", "manager", "--directory", In("etc"), "--name", "mgr1", "--yes");
+        Assert.Equal((0, "manager mgr1 is set up\n"), (done.ExitCode, done.Out));
+        using (var identity = new Cluster.ClusterFiles(In("etc/manager")).ReadIdentity())
+            Assert.Equal("mgr1", identity!.NodeName);
+        using (var identity = new Cluster.ClusterFiles(In("etc/cluster")).ReadIdentity())
+            Assert.Equal("mta1", identity!.NodeName);
+        Assert.Equal(0, (await node.RunAsync("config", "validate", "--local", "-c", In("etc/eccluster.conf"))).ExitCode);
+        var again = await node.RunAsync("setup", "manager", "--directory", In("etc"), "--yes");
+        Assert.Equal(7, again.ExitCode);
+        Assert.Contains("set up here already", again.Error);
+    }
+
+    [Fact]
+    public async Task A_manager_does_not_touch_a_configuration_that_is_not_its_own()
+    {
+        await using var node = new FakeNodeProcess();
+        Directory.CreateDirectory(In("etc"));
+        await File.WriteAllTextAsync(In("etc/eccluster.conf"), "# mine\n");
+        var foreign = await node.RunAsync("setup", "manager", "--directory", In("etc"), "--join", "vj1-AAAA", "--yes");
+        Assert.Equal(7, foreign.ExitCode);
+        Assert.Contains("was not made by setup", foreign.Error);
+        File.Delete(In("etc/eccluster.conf"));
+        Assert.Equal(2, (await node.RunAsync("setup", "manager", "--directory", In("etc"), "--join", "vj1-AAAA", "--yes")).ExitCode);
+        Assert.Empty(Directory.GetFileSystemEntries(In("etc")));
+    }
+
+    [Fact]
     public async Task A_token_is_made_only_where_the_cluster_was_set_up()
     {
         await using var node = new FakeNodeProcess();

@@ -71,7 +71,47 @@ public sealed class JoinTests : IAsyncLifetime, IAsyncDisposable
         var members = await ToolAsync(2, "--socket", Path.Combine(Etc(2), "control.sock"), "console", "cluster", "membership");
         Assert.Contains("Node Name: mta1", members.Said, StringComparison.Ordinal);
         await AddressesAreMovedLookedAtAndDrainedAsync(seen.First(pair => pair.Value == "mta1.lab").Key.ToString());
+        await ManagersAreSetUpBesideTheNodesAsync();
     }
+
+    /// <summary>One where the cluster was founded, one on the other host with a token. Both are there, and commands reach both nodes through the second.</summary>
+    private async Task ManagersAreSetUpBesideTheNodesAsync()
+    {
+        var first = await ToolAsync(1, "setup", "manager", "--directory", Etc(1), "--name", "mgr1", "--yes");
+        Assert.True(first.ExitCode == 0, first.Said);
+        using var offer = Start(1, "node", "token", "create", "-c", Main(1), "--port", "0");
+        var token = await offer.StandardOutput.ReadLineAsync().WaitAsync(Limit);
+        var taken = await ToolAsync(2, "setup", "manager", "--join", token!, "--directory", Etc(2), "--name", "mta2", "--yes");
+        Assert.Equal(2, taken.ExitCode);
+        var second = await ToolAsync(2, "setup", "manager", "--join", token!, "--directory", Etc(2), "--name", "mgr2", "--yes");
+        Assert.True(second.ExitCode == 0, second.Said);
+        Assert.Equal("mgr2 joined, beside a node", await offer.StandardOutput.ReadLineAsync().WaitAsync(Limit));
+        Assert.False(File.Exists(Path.Combine(Etc(2), "cluster", "authority.pem")));
+        for (var i = 1; i <= 2; i++)
+        {
+            var started = await ToolAsync(i, Service(i, "start"));
+            Assert.True(started.ExitCode == 0, started.Said);
+        }
+        try
+        {
+            var asked = await ToolAsync(2, "--manager", Socket(2), "run", "--on", "all", "--wait", "60", "version");
+            Assert.True(asked.ExitCode == 0, asked.Said);
+            Assert.StartsWith("2 nodes answered the same (mta1 mta2), ", asked.Said, StringComparison.Ordinal);
+            using var limit = new CancellationTokenSource(Limit);
+            while ((await ToolAsync(2, "--manager", Socket(2), "console", "show cluster membership")).Said.Split("Node Type: Manager").Length < 3)
+                limit.Token.ThrowIfCancellationRequested();
+        }
+        finally
+        {
+            for (var i = 1; i <= 2; i++)
+                Assert.Equal(0, (await ToolAsync(i, Service(i, "stop"))).ExitCode);
+        }
+    }
+
+    private string Socket(int i) => Path.Combine(Etc(i), "manager.sock");
+
+    private string[] Service(int i, string verb) =>
+        ["service", verb, "manager", "-c", Path.Combine(Etc(i), "eccluster.conf"), "--pidfile", Path.Combine(Etc(i), "manager.pid"), "--manager", Socket(i), "--timeout", "90s"];
 
     /// <summary>All asked of the second node, whoever has to do it.</summary>
     private async Task AddressesAreMovedLookedAtAndDrainedAsync(string vip)

@@ -6,7 +6,7 @@ namespace Veredus.Cluster;
 /// <summary>Who wants to join.</summary>
 /// <param name="Secret">The token's.</param>
 /// <param name="Node">Its node name.</param>
-/// <param name="Addresses">Its addresses on the bus' links.</param>
+/// <param name="Addresses">Its addresses on the bus' links; none for a manager beside a node, which uses that node's bus.</param>
 /// <param name="Key">Its public key, SubjectPublicKeyInfo in base64: the private one never leaves it.</param>
 public sealed record JoinRequest(string Secret, string Node, IReadOnlyList<string> Addresses, string Key);
 

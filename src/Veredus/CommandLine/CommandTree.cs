@@ -48,6 +48,7 @@ internal static class CommandTree
             NodeCommand.Build(host),
             ManagerCommand.Build(host),
             SetupCommand.Build(host),
+            ServiceCommand.Build(host),
             DemoCommand.Build(host),
             ChaosCommand.Build(host),
             UserCommand.Build(host),

@@ -10,6 +10,9 @@ internal static class Personality
         ["eccmgr"] = ["manager", "run"],
         ["ecconfigd"] = ["configd", "run"],
         ["eccfg"] = ["eccfg"],
+        ["ec_ctl"] = ["service", "node"],
+        ["eccmgr_ctl"] = ["service", "manager"],
+        ["ecconfigd_ctl"] = ["service", "configd"],
         ["jlogctl"] = ["jlogctl"],
         ["ec_console"] = ["console"],
         ["veredus-console"] = ["console"],
@@ -56,8 +59,16 @@ internal static class Personality
         return name is "ec_console" or "veredus-console" ? [.. words, .. ConsoleArguments(arguments)]
             : name is "eccfg" ? EccfgWords(arguments)
             : name is "jlogctl" ? ["jlogctl", "--", .. arguments]
+            : words[0] is "service" ? ServiceWords(words[1], arguments)
             : name is "ecelerity" ? [.. words, .. arguments.Select(NodeArgument)]
             : [.. words, .. arguments];
+    }
+
+    // The classic order is verb alone: "eccmgr_ctl restart". Options of ours may stand around it.
+    private static string[] ServiceWords(string service, IReadOnlyList<string> arguments)
+    {
+        var at = arguments.ToList().FindIndex(argument => argument is "start" or "stop" or "restart" or "status" or "logs");
+        return at < 0 ? ["service", .. arguments] : ["service", arguments[at], service, .. arguments.Where((_, i) => i != at)];
     }
 
     public static bool IsConsole(string name) => name is "ec_console" or "veredus-console";

@@ -66,13 +66,13 @@ internal static class MembersCommand
                 call.Out.Line(server.Token.ToString());
             await call.Host.Out.FlushAsync(cancellationToken);
             call.Error.Line($"good once, until {server.Token.Expires.UtcDateTime.ToString("HH:mm:ss'Z'", CultureInfo.InvariantCulture)}, while this command runs (Ctrl-C withdraws it). On the new host:");
-            call.Error.Line("  veredus setup node --join TOKEN", Tone.Strong);
+            call.Error.Line("  veredus setup node --join TOKEN        (a manager: veredus setup manager --join TOKEN)", Tone.Strong);
             var isNew = false;
             var joined = await server.WaitAsync(request => Grant(call, list, snapshot, authority, key, request, out isNew), cancellationToken);
             if (call.IsJson)
                 call.Json("veredus.node.joined/1", identity.NodeName, $$"""{"node":"{{joined.Node}}","new":{{(isNew ? "true" : "false")}}}""");
             else
-                call.Out.Line($"{joined.Node} ({string.Join(',', joined.Addresses)}) joined");
+                call.Out.Line(joined.Addresses.Count > 0 ? $"{joined.Node} ({string.Join(',', joined.Addresses)}) joined" : $"{joined.Node} joined, beside a node");
             if (isNew)
                 await ReloadAsync(call, list, joined.Node, $"on the other nodes: veredus cluster add {joined.Node} {string.Join(',', joined.Addresses)}", cancellationToken);
             return ExitCodes.Done;
@@ -86,10 +86,15 @@ internal static class MembersCommand
     private static JoinGrant Grant(Call call, PeerList list, ConfigurationSnapshot snapshot, ClusterAuthority authority, byte[] key, JoinRequest request, out bool isNew)
     {
         var before = list.Peers;
-        isNew = before.All(peer => peer.Name != request.Node);
+        var isBeside = request.Addresses.Count == 0;
+        isNew = !isBeside && before.All(peer => peer.Name != request.Node);
         if (request.Node == snapshot.Get(ScopeKinds.Cluster, Options.Nodename))
             return new() { Error = $"{request.Node} is the node that made the token; give this one another name" };
-        if (list.Add(request.Node, string.Join(',', request.Addresses)) is { Length: > 0 } wrong)
+        if (isBeside && SetupCommand.CheckName(request.Node) is { Length: > 0 } bad)
+            return new() { Error = bad };
+        if (isBeside && before.Any(peer => peer.Name == request.Node))
+            return new() { Error = $"a node has the name {request.Node}; a manager needs one of its own" };
+        if (!isBeside && list.Add(request.Node, string.Join(',', request.Addresses)) is { Length: > 0 } wrong)
             return new() { Error = wrong };
         try
         {

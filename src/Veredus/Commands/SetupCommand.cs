@@ -8,7 +8,7 @@ using Veredus.Setup;
 
 namespace Veredus.Commands;
 
-/// <summary>Makes a machine a node of a cluster: the first one founds it, the others join with a token.</summary>
+/// <summary>Makes a machine a node of a cluster: the first one founds it, the others join with a token; or a manager of it.</summary>
 internal static class SetupCommand
 {
     private static readonly string[] Questions = ["join", "cluster", "name", "address", "topology", "peers"];
@@ -32,6 +32,7 @@ internal static class SetupCommand
         CommandTree.Leaf(host, "node", "Founds a cluster with this node, or joins one with --join",
             ["veredus setup node", "veredus setup node --cluster mail --name mta1 --address 198.18.7.1 --topology '198.18.7.0/24 eth0' --peers 'mta2=198.18.7.2' --yes", "veredus setup node --join vj1-..."],
             (call, stop) => RunAsync(call, call.Parse.GetValue(Join), stop), Join, Cluster, Name, Address, Topology, Peers, Timing, Answers, Directory, NoStart, GlobalOptions.DryRun, GlobalOptions.Yes),
+        SetupManagerCommand.Build(host),
         };
     }
 
@@ -99,13 +100,18 @@ internal static class SetupCommand
 
     private static async Task<(string Name, string Address)> WhoAsync(SetupAnswers answers, CancellationToken cancellationToken)
     {
-        var name = await answers.GetAsync("name", "Name of this node", HostGuess.NodeName, text => ReadPeers(text, "192.0.2.1", "none", out _), cancellationToken);
-        var address = await answers.GetAsync("address", "Its address in the cluster's network", HostGuess.Network()?.Address ?? "", text =>
+        var name = await answers.GetAsync("name", "Name of this node", HostGuess.NodeName, CheckName, cancellationToken);
+        return (name, await AddressAsync(answers, name, cancellationToken));
+    }
+
+    /// <summary>What is wrong with a member's name; empty if nothing is.</summary>
+    public static string CheckName(string name) => ReadPeers(name, "192.0.2.1", "none", out _);
+
+    public static Task<string> AddressAsync(SetupAnswers answers, string name, CancellationToken cancellationToken) =>
+        answers.GetAsync("address", "Its address in the cluster's network", HostGuess.Network()?.Address ?? "", text =>
             ReadPeers(name, text, "none", out var self) is { Length: > 0 } wrong ? wrong
             : self[0].Addresses.FirstOrDefault(one => IPAddress.IsLoopback(one) || !HostGuess.HasAddress(one)) is { } foreign ? $"{foreign} is not an address that other hosts reach this one by"
             : "", cancellationToken);
-        return (name, address);
-    }
 
     private static async Task<IReadOnlyList<JoinTopology>> TopologyAsync(SetupAnswers answers, string guess, CancellationToken cancellationToken)
     {
