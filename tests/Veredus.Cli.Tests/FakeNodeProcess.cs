@@ -20,8 +20,14 @@ internal sealed class FakeNodeProcess : IAsyncDisposable
         socket.Listen();
         var process = new ProcessCommands(Node, _logs, () => authorization, () => new FakeConfig(Node.Deeds));
         _server = new(socket, new() { Name = Socket, HostName = "mta01", Version = "0.1.0", Authorization = authorization },
-            new([.. new QueueCommands(Queues).Commands, .. new NodeCommands(Node).Commands, .. process.Commands, .. new SpoolCommands(Node).Commands]), _logs, TimeProvider.System);
+            new([.. new QueueCommands(Queues).Commands, .. new NodeCommands(Node).Commands, .. process.Commands, .. new SpoolCommands(Node).Commands, .. Invented()]), _logs, TimeProvider.System);
     }
+
+    /// <summary>JSON answers to commands of the cluster, by name; one that is not here is not found.</summary>
+    public Dictionary<string, string> Answers { get; } = [];
+
+    private IEnumerable<ControlCommand> Invented() => ((string[])["cluster show logs", "show cluster membership", "delegate", "logs collection"]).Select(name =>
+        new ControlCommand(name, "", "invented", (_, _) => new(Answers.TryGetValue(name, out var json) ? ControlAnswer.Body(json) : ControlAnswer.NotFound("nothing"))) { HasJson = true });
 
     public FakeQueues Queues { get; } = new();
 

@@ -30,6 +30,60 @@ public sealed class ToolTests
     }
 
     [Fact]
+    public async Task Status_shows_who_has_not_read_the_published_logs()
+    {
+        await using var node = new FakeNodeProcess();
+        Assert.DoesNotContain("logs ", (await node.RunAsync("status")).Out);
+        node.Answers["cluster show logs"] = """
+            [{"log":"mainlog","journal":"/j","bytes":9,"subscribers":[{"name":"mgr1","checkpoint":"00000000:00000001","waitingBytes":0},
+             {"name":"dr","checkpoint":"00000000:00000001","waitingBytes":2048,"waitingSeconds":90.5}]}]
+            """.ReplaceLineEndings("");
+        var fine = await node.RunAsync("status", "--check");
+        Assert.Equal(0, fine.ExitCode);
+        Assert.Contains("logs      1m30s behind   2 readers of 1 published logs; for dr 2.0 KB of mainlog wait\n", fine.Out);
+        node.Answers["cluster show logs"] = node.Answers["cluster show logs"].Replace("2048", "2147483648", StringComparison.Ordinal);
+        var late = await node.RunAsync("status", "--check");
+        Assert.Equal(10, late.ExitCode);
+        Assert.Contains("WARN  LOG_BEHIND  mainlog: dr is 1m30s behind, 2.0 GB wait\n", late.Out);
+        Assert.Contains("\"waitingBytes\":2147483648", (await node.RunAsync("status", "--json")).Out);
+    }
+
+    [Fact]
+    public async Task Status_of_a_manager_is_that_of_the_cluster_with_the_lag_of_the_logs()
+    {
+        await using var manager = new FakeNodeProcess();
+        manager.Answers["show cluster membership"] = """{"members":[{"node":"mta1","type":"veredus"},{"node":"mta2","type":"veredus"},{"node":"mgr1","type":"manager"}]}""";
+        manager.Answers["delegate"] = """
+            {"complete":false,"missing":["mta2"],"nodes":[{"node":"mta1","state":"answered","code":0,"data":{"activeQueueSize":3,"delayedQueueSize":4}},{"node":"mta2","state":"pending"}]}
+            """.ReplaceLineEndings("");
+        var alone = await manager.RunAsync("status", "--manager", manager.Socket);
+        Assert.Contains("logs      not gathered   by this manager\n", alone.Out);
+        manager.Answers["logs collection"] = """
+            {"manager":"mgr1","logs":[{"log":"mainlog","node":"mta1","subscriber":"mgr1","waitingBytes":4096,"behindSeconds":2.4},
+             {"log":"mainlog","node":"mta2","subscriber":"mgr1","waitingBytes":0,"behindSeconds":7200,"error":"the disk is full"}],"unreachable":[{"node":"mta3","why":"refused"}]}
+            """.ReplaceLineEndings("");
+        var outcome = await manager.RunAsync("status", "--manager", manager.Socket);
+        Assert.Equal(6, outcome.ExitCode);
+        Assert.Matches(@"^cluster   from mta01 +WARN  3 problems", outcome.Out);
+        Assert.Contains("nodes     1 answered     mta1 mta2\n", outcome.Out);
+        Assert.Contains("queues    7              3 active, 4 delayed\n", outcome.Out);
+        Assert.Contains("logs      2h00m behind   4.0 KB wait; 2 of 2 nodes collected\n", outcome.Out);
+        Assert.Contains("WARN  NODE_SILENT  mta2: no answer after 5 s\n", outcome.Out);
+        Assert.Contains("WARN  LOG_STOPPED  mainlog of mta2: the disk is full\n", outcome.Out);
+        Assert.Contains("WARN  LOG_UNREACHABLE  mta3 can't be asked for its logs: refused\n", outcome.Out);
+        Assert.Equal(10, (await manager.RunAsync("status", "--check", "--manager", manager.Socket)).ExitCode);
+        var json = (await manager.RunAsync("status", "--json", "--manager", manager.Socket)).Out;
+        Assert.Contains("\"missing\":[\"mta2\"]", json);
+        Assert.Contains("\"behindSeconds\":7200", json);
+
+        // A manager that is gone: the node's view, and it says so.
+        var fallback = await manager.RunAsync("status", "--manager", "/nowhere.sock");
+        Assert.Equal(0, fallback.ExitCode);
+        Assert.Contains("no manager reachable", fallback.Error);
+        Assert.StartsWith("node      mta01", fallback.Out);
+    }
+
+    [Fact]
     public async Task Check_speaks_as_monitoring_plugins_do()
     {
         await using var node = new FakeNodeProcess();

@@ -111,6 +111,8 @@ public sealed class LogPublishing(ClusterNetwork network) : INodeService
                         writer.WriteString("name", entry.Subscriber);
                         writer.WriteString("checkpoint", entry.Position?.ToString());
                         writer.WriteNumber("waitingBytes", entry.Bytes);
+                        if (entry.OldestUnixMicroseconds is { } oldest)
+                            writer.WriteNumber("waitingSeconds", Math.Round(Math.Max(0, (_node.Time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(oldest / 1000)).TotalSeconds), 1));
                         writer.WriteString("readBy", readings.FirstOrDefault(one => one.Log == name && one.Subscriber == entry.Subscriber)?.Manager);
                         writer.WriteEndObject();
                     }

@@ -73,6 +73,10 @@ internal sealed class Call
     public ControlEndpoint Endpoint => Parse.GetValue(GlobalOptions.Socket) is { Length: > 0 } socket ? EndpointOf(socket)
         : Host.Environment("VEREDUS_CONTROL") is { Length: > 0 } path ? ControlEndpoint.Unix(path) : ControlEndpoint.Unix(ControlEndpoint.DefaultPath);
 
+    /// <summary>Whether the caller said which node is to be asked.</summary>
+    public bool NamesNode => Parse.GetValue(GlobalOptions.Socket) is { Length: > 0 }
+        || (Parse.GetValue(GlobalOptions.Manager) is null && Host.Environment("VEREDUS_MANAGER") is null && Host.Environment("VEREDUS_CONTROL") is { Length: > 0 });
+
     /// <summary>The socket of a local manager that exists, or the one that was named; <see langword="null"/>: none.</summary>
     public ControlEndpoint? Manager => Parse.GetValue(GlobalOptions.Manager) is { Length: > 0 } socket ? EndpointOf(socket)
         : Host.Environment("VEREDUS_MANAGER") is { Length: > 0 } place ? EndpointOf(place)

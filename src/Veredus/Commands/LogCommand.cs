@@ -145,7 +145,7 @@ internal static class LogCommand
         foreach (var log in root.GetProperty("logs").EnumerateArray())
         {
             table.Add(Text(log, "log"), Text(log, "node"), Text(log, "collectedUntil") is { Length: > 0 } until ? DateTimeOffset.Parse(until, CultureInfo.InvariantCulture).UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) : "",
-                $"{log.GetProperty("behindSeconds").GetDouble():0} s", Size(log.GetProperty("waitingBytes").GetInt64()), $"{Size((long)log.GetProperty("bytesPerSecond").GetDouble())}/s", Text(log, "state"),
+                $"{log.GetProperty("behindSeconds").GetDouble():0} s", Human.Size(log.GetProperty("waitingBytes").GetInt64()), $"{Human.Size((long)log.GetProperty("bytesPerSecond").GetDouble())}/s", Text(log, "state"),
                 string.Join(' ', log.GetProperty("subscribers").EnumerateArray().Select(reader => Named(reader, Text(log, "subscriber")))));
         }
         if (table.Count == 0)
@@ -155,7 +155,7 @@ internal static class LogCommand
         foreach (var log in root.GetProperty("logs").EnumerateArray().Where(log => Text(log, "error").Length > 0))
             call.Out.Line($"! {Text(log, "log")} of {Text(log, "node")}: {Text(log, "error")}", Tone.Bad);
         foreach (var (log, reader, since) in Late(call, root))
-            call.Out.Line($"! {Text(reader, "name")} has not read {Text(log, "log")} on {Text(log, "node")} for {Human.Age(since)}; {Size(reader.GetProperty("waitingBytes").GetInt64())} wait there", Tone.Warning);
+            call.Out.Line($"! {Text(reader, "name")} has not read {Text(log, "log")} on {Text(log, "node")} for {Human.Age(since)}; {Human.Size(reader.GetProperty("waitingBytes").GetInt64())} wait there", Tone.Warning);
         foreach (var node in unreachable)
             call.Out.Line($"! {Text(node, "node")}: {Text(node, "why")}", Tone.Bad);
         return exit;
@@ -173,7 +173,7 @@ internal static class LogCommand
         foreach (var log in answer.RootElement.GetProperty("logs").EnumerateArray())
         {
             foreach (var reader in log.GetProperty("subscribers").EnumerateArray())
-                table.Add(Text(log, "log"), Text(log, "node"), Text(reader, "name"), Text(reader, "checkpoint"), Size(reader.GetProperty("waitingBytes").GetInt64()), Age(call, reader) is { } age ? Human.Age(age) : "");
+                table.Add(Text(log, "log"), Text(log, "node"), Text(reader, "name"), Text(reader, "checkpoint"), Human.Size(reader.GetProperty("waitingBytes").GetInt64()), Age(call, reader) is { } age ? Human.Age(age) : "");
         }
         if (table.Count == 0)
             call.Out.Line("no node publishes a log");
@@ -193,15 +193,7 @@ internal static class LogCommand
     private static TimeSpan? Age(Call call, JsonElement reader) => reader.TryGetProperty("oldestWaiting", out var oldest) ? call.Now - oldest.GetDateTimeOffset() : null;
 
     private static string Named(JsonElement reader, string own) =>
-        Text(reader, "name") is var name && name != own && reader.GetProperty("waitingBytes").GetInt64() is > 1 << 20 and var waiting ? $"{name}(!{Size(waiting)})" : name;
-
-    private static string Size(long bytes) => bytes switch
-    {
-        >= 1L << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):0.0} GB"),
-        >= 1L << 20 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 20):0.0} MB"),
-        >= 1L << 10 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 10):0.0} KB"),
-        _ => $"{bytes} B",
-    };
+        Text(reader, "name") is var name && name != own && reader.GetProperty("waitingBytes").GetInt64() is > 1 << 20 and var waiting ? $"{name}(!{Human.Size(waiting)})" : name;
 
     private static string Text(JsonElement element, string name) => element.TryGetProperty(name, out var value) ? value.GetString() ?? "" : "";
 }

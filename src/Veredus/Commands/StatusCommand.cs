@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Veredus.CommandLine;
 using Veredus.Control;
 using Veredus.Control.Commands;
@@ -8,26 +9,31 @@ using Veredus.Output;
 
 namespace Veredus.Commands;
 
-/// <summary>How the node does, in a few lines.</summary>
+/// <summary>How the cluster does where a manager is near, else the node, in a few lines.</summary>
 internal static class StatusCommand
 {
     private static readonly Option<bool> Check = new("--check") { Description = "The exit code tells the worst: 0, 10 (WARN) or 11 (ERROR)" };
-    private static readonly Option<bool> Node = new("--node") { Description = "From one node's view; the only view without a manager" };
+    private static readonly Option<bool> Node = new("--node") { Description = "The local node's view, also where a manager is near" };
 
-    public static Command Build(CliHost host) => CommandTree.Leaf(host, "status", "How the node does, in a few lines",
+    public static Command Build(CliHost host) => CommandTree.Leaf(host, "status", "How the cluster or the node does, in a few lines",
         ["veredus status", "veredus status --check --json"], RunAsync, Check, Node);
 
     /// <summary>What is wrong, as the status line, <c>check</c> and monitoring see it.</summary>
     public sealed record Problem(string Severity, string Code, string Text);
 
-    public sealed record Snapshot(string Node, string Version, NodeSummary Summary, IReadOnlyList<PanicLine> Panics, QueueLine? Longest, ConfigServer.FollowState? Following = null)
+    public sealed record Snapshot(string Node, string Version, NodeSummary Summary, IReadOnlyList<PanicLine> Panics, QueueLine? Longest, ConfigServer.FollowState? Following = null, JsonNode? Logs = null)
     {
-        /// <summary>What keeps the node from the servers' configuration, and paniclog entries of the last hour.</summary>
+        /// <summary>Who reads the published logs, the one that is furthest behind first.</summary>
+        public IReadOnlyList<(string Log, string Reader, double Seconds, long Bytes)> LogReaders { get; } = [.. ClusterStatus.Readers(Logs).OrderByDescending(reader => reader.Seconds).ThenByDescending(reader => reader.Bytes)];
+
+        /// <summary>What keeps the node from the servers' configuration, readers that leave its logs unread, and paniclog entries of the last hour.</summary>
         public IReadOnlyList<Problem> Problems(DateTimeOffset now)
         {
             var since = now.ToUnixTimeSeconds() - 3600;
             IEnumerable<Problem> following = Following is { Code.Length: > 0 } state ? [new(ConfigServer.FollowCodes.Severity(state.Code), state.Code, state.Text)] : [];
-            return [.. following, .. Panics.Where(entry => entry.Time >= since && entry.Level is "critical" or "error").OrderBy(entry => entry.Level, StringComparer.Ordinal)
+            var unread = LogReaders.Where(reader => ClusterStatus.IsMuch(reader.Seconds, reader.Bytes))
+                .Select(reader => new Problem("WARN", "LOG_BEHIND", $"{reader.Log}: {reader.Reader} is {ClusterStatus.Behind(reader.Seconds)}, {Human.Size(reader.Bytes)} wait"));
+            return [.. following, .. unread, .. Panics.Where(entry => entry.Time >= since && entry.Level is "critical" or "error").OrderBy(entry => entry.Level, StringComparer.Ordinal)
                 .ThenByDescending(entry => entry.Time).DistinctBy(entry => entry.Text)
                 .Select(entry => new Problem(entry.Level == "critical" ? "ERROR" : "WARN", "NODE_PANICLOG", entry.Text))];
         }
@@ -40,7 +46,15 @@ internal static class StatusCommand
         var summary = Read<NodeSummary>((await call.AskAsync(client, "json summary", cancellationToken)).Body);
         var panics = Read<Listing<PanicLine>>((await call.AskAsync(client, "json paniclog", cancellationToken)).Body);
         var queues = Read<Listing<QueueLine>>((await call.AskAsync(client, "json mailq -l 1", cancellationToken)).Body);
-        return new(client.HostName, client.Version, summary, panics.Items, queues.Items.Count > 0 ? queues.Items[0] : null, await FollowingAsync(client, cancellationToken));
+        return new(client.HostName, client.Version, summary, panics.Items, queues.Items.Count > 0 ? queues.Items[0] : null, await FollowingAsync(client, cancellationToken),
+            await LogsAsync(client, cancellationToken));
+    }
+
+    /// <summary>Null: the node publishes no logs.</summary>
+    private static async Task<JsonNode?> LogsAsync(ControlClient client, CancellationToken cancellationToken)
+    {
+        var reply = await client.SendAsync("json cluster show logs", cancellationToken);
+        return reply.IsOk && reply.Body.StartsWith('[') ? JsonNode.Parse(reply.Body) : null;
     }
 
     /// <summary>Null: the node follows no configuration server, or has not asked one yet.</summary>
@@ -64,12 +78,28 @@ internal static class StatusCommand
 
     public static async Task<int> RunAsync(Call call, CancellationToken cancellationToken)
     {
+        if (!call.Parse.GetValue(Node) && !call.NamesNode && call.Manager is { } manager)
+        {
+            try
+            {
+                await using var client = await ControlClient.ConnectAsync(manager, new() { ConnectTimeout = TimeSpan.FromSeconds(2) }, cancellationToken);
+                return ClusterStatus.Print(call, await ClusterStatus.AskAsync(call, client, cancellationToken), manager, call.Parse.GetValue(Check));
+            }
+            catch (ControlException exception) when (exception.Code is not (ControlErrors.AuthenticationNeeded or ControlErrors.NotAuthorized))
+            {
+                call.Error.Line($"view of the local node only; no manager reachable ({exception.Message})", Tone.Warning);
+            }
+            catch (ControlException exception)
+            {
+                throw new CliException(ExitCodes.NotAllowed, exception.Message, "One node's view: --node");
+            }
+        }
         var snapshot = await AskAsync(call, cancellationToken);
         var problems = snapshot.Problems(call.Now);
         var worst = problems.Any(problem => problem.Severity == "ERROR") ? "ERROR" : problems.Count > 0 ? "WARN" : "OK";
         if (call.IsJson)
         {
-            call.Json("veredus.status/1", snapshot.Node, StatusJson.Serialize(new StatusData(snapshot.Node, snapshot.Version, worst, snapshot.Summary, problems)));
+            call.Json("veredus.status/1", snapshot.Node, StatusJson.Serialize(new StatusData(snapshot.Node, snapshot.Version, worst, snapshot.Summary, problems, snapshot.Logs)));
         }
         else
         {
@@ -93,11 +123,18 @@ internal static class StatusCommand
         screen.Line($"{"rates",-10}{"in " + Human.Rate(summary.ReceptionRate),-15}out {Human.Rate(summary.DeliveryRate)} (mean since the counters were reset {Human.Age(TimeSpan.FromSeconds(summary.StatisticsSeconds))} ago)");
         screen.Line($"{"sessions",-10}{"in " + Human.Count(summary.InboundConcurrency),-15}out {Human.Count(summary.OutboundConcurrency)}");
         screen.Line($"{"mail",-10}{"received " + Human.Count(summary.ReceivedMessages),-15} delivered {Human.Count(summary.DeliveredMessages)}, failed {Human.Count(summary.FailedMessages)}, rejected {Human.Count(summary.RejectedMessages)}");
+        if (snapshot.LogReaders is [var last, ..])
+            screen.Line($"{"logs",-10}{ClusterStatus.Behind(last.Seconds),-15}{snapshot.LogReaders.Count} readers of {snapshot.LogReaders.Select(reader => reader.Log).Distinct().Count()} published logs{(last.Bytes > 0 ? $"; for {last.Reader} {Human.Size(last.Bytes)} of {last.Log} wait" : "")}");
+        PrintProblems(screen, problems, "veredus console paniclog");
+    }
+
+    public static void PrintProblems(Screen screen, IReadOnlyList<Problem> problems, string next)
+    {
         if (problems.Count == 0)
             return;
         screen.Line();
         foreach (var problem in problems.Take(10))
             screen.Line($"{problem.Severity,-5} {problem.Code}  {problem.Text.ReplaceLineEndings(" ")}", problem.Severity == "ERROR" ? Tone.Bad : Tone.Warning);
-        screen.Line("next: veredus console paniclog");
+        screen.Line($"next: {next}");
     }
 }
