@@ -64,6 +64,24 @@ public enum DeliveryNotice
     MoveInDoubt,
 }
 
+/// <summary>Why it is not known whether another host has a message.</summary>
+public enum DoubtCause
+{
+    /// <summary>The connection ended after the final dot and before the reply.</summary>
+    CutOff,
+
+    /// <summary>The process ended before the reply, or before its record was written.</summary>
+    Stopped,
+
+    /// <summary>Another node was given it, did not answer and did not come back.</summary>
+    Moved,
+}
+
+/// <summary>A message that may be delivered twice.</summary>
+/// <param name="Envelope"><see langword="null"/>: only its ID is at hand.</param>
+/// <param name="Host">Who may have it: an address, or a node's name; empty: not known any more.</param>
+public readonly record struct DoubtEvent(DateTimeOffset Time, MessageId Id, Envelope? Envelope, DoubtCause Cause, string Host);
+
 /// <summary>Hears what becomes of mail. Called from delivery's own threads, must not block or throw; nothing is waited for.</summary>
 public interface IDeliveryObserver
 {
@@ -77,6 +95,11 @@ public interface IDeliveryObserver
 
     /// <summary>Permanent: comes before the message leaves the spool. Transient: comes when it is back in its queue.</summary>
     void Failed(in FailedEvent failed);
+
+    /// <summary>A message goes on although another host may have it. Called under the scheduler's lock for <see cref="DoubtCause.Moved"/>.</summary>
+    void InDoubt(in DoubtEvent doubt)
+    {
+    }
 
     /// <summary>For the paniclog.</summary>
     void Notice(DeliveryNotice notice, string text);

@@ -5,6 +5,7 @@ using Veredus.Configuration;
 using Veredus.Delivery;
 using Veredus.Delivery.Dns;
 using Veredus.Logging;
+using Veredus.Node.Doubts;
 using Veredus.Node.Hosting;
 using Veredus.Node.Logs;
 using Veredus.Node.Control;
@@ -71,6 +72,9 @@ public sealed class VeredusNode : IAsyncDisposable, IControlHost
 
     /// <summary>The SMTP sockets, with the ports that the system chose where the configuration asks for port 0.</summary>
     public IReadOnlyDictionary<string, EndPoint> SmtpEndpoints => _listeners.Endpoints;
+
+    /// <summary>Messages that may have been delivered twice.</summary>
+    internal DoubtList Doubts { get; private set; } = null!;
 
     internal SmtpListeners Listeners => _listeners;
 
@@ -185,6 +189,7 @@ public sealed class VeredusNode : IAsyncDisposable, IControlHost
 
         var number = Guard(ExitCode.Spool, () => NodeNumber.LoadOrCreate(snapshot.Global.Get(Options.Spoolbase)));
         Ids = new(number, time, Spool.LastSlot);
+        Doubts = Guard(ExitCode.Spool, () => DoubtList.Open(snapshot.Global.Get(Options.Spoolbase), time.GetUtcNow(), text => Logs.Panic(PanicLevel.Error, PanicSubsystems.Error, "spool", text)));
         Memory = new(() => MemoryGuard.Read(), time);
         var clock = new DeadlineClock(time);
         Own(new Disposing(clock));
@@ -194,7 +199,7 @@ public sealed class VeredusNode : IAsyncDisposable, IControlHost
         _policies.SetOwnEndpoints(OwnEndpoints(snapshot));
 
         var received = new ReceivedMail(Spool, Ids, _settings, Logs, Statistics, time);
-        Delivery = Own(new DeliveryEngine(new(Spool, _policies, Resolver, new DeliveryLog(Logs, Statistics), received, clock, time)
+        Delivery = Own(new DeliveryEngine(new(Spool, _policies, Resolver, new DeliveryLog(Logs, Statistics, Doubts), received, clock, time)
         {
             Presence = _options.Presence,
             Assigner = _settings,
@@ -284,10 +289,17 @@ public sealed class VeredusNode : IAsyncDisposable, IControlHost
 
     private async Task RecoverAsync(CancellationToken cancellationToken)
     {
+        var doubts = 0;
         try
         {
-            await foreach (var (message, envelope) in Spool.RecoverAsync(cancellationToken))
+            await foreach (var found in Spool.RecoverAsync(cancellationToken))
             {
+                var (message, envelope) = found;
+                if (found.InDoubtSince is { } since)
+                {
+                    doubts++;
+                    NoteDoubt(message, envelope, since);
+                }
                 if (Moves is { } moves)
                 {
                     if (moves.Recover(message, envelope, out var doubtNode, out var doubtSince))
@@ -301,6 +313,8 @@ public sealed class VeredusNode : IAsyncDisposable, IControlHost
                 }
                 RecoveredMessages++;
             }
+            if (doubts > 0)
+                Logs.Panic(PanicLevel.Warning, PanicSubsystems.Smtp, "delivery", $"{doubts} deliveries were under way when this node ended, and may be repeated: 'veredus message list --in-doubt' names them");
         }
         catch (OperationCanceledException)
         {
@@ -310,6 +324,13 @@ public sealed class VeredusNode : IAsyncDisposable, IControlHost
         {
             Logs.Panic(PanicLevel.Critical, PanicSubsystems.Error, "spool", $"reading the spool ended early: {e.Message}; what was not read is delivered after a restart");
         }
+    }
+
+    /// <summary>The list has it before the spool forgets it, and before it is delivered again.</summary>
+    private void NoteDoubt(StoredMessage message, Envelope envelope, DateTimeOffset since)
+    {
+        Doubts.Add(new DoubtEvent(since, message.Id, envelope, DoubtCause.Stopped, ""));
+        Spool.EndHandOver(message);
     }
 
     private void TakeOver(ConfigurationChange change)

@@ -33,6 +33,17 @@ public interface IDisk
     /// <summary>Takes the exclusive lock of a file, made if it does not exist; held until disposed, given free by the system when the process ends.</summary>
     /// <returns><see langword="null"/> if another holder has it.</returns>
     IDiskLock? TryLock(string path);
+
+    /// <summary>Maps a file of this size into memory, made of zeros and with all its room taken if it is not there. What is stored there outlives the process, without a call to the system; a power cut may lose it.</summary>
+    /// <returns><see langword="null"/>: this disk has no such thing.</returns>
+    IDiskMap? Map(string path, int bytes) => null;
+}
+
+/// <summary>A file in memory.</summary>
+public interface IDiskMap : IDisposable
+{
+    /// <summary>Gone once disposed.</summary>
+    Span<byte> Octets { get; }
 }
 
 /// <summary>A lock file that is held.</summary>

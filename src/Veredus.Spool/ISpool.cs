@@ -42,6 +42,13 @@ public interface ISpool : IAsyncDisposable
     /// <remarks>It is written at once (a killed process does not bring the message back) and synced within <see cref="SpoolOptions.FlushInterval"/> (a power cut may).</remarks>
     ValueTask RemoveAsync(StoredMessage message);
 
+    /// <summary>Notes that a message is about to be handed to another host whole: should this process be killed now, <see cref="RecoveredMessage.InDoubtSince"/> says so at the next start. Costs a few stores to memory.</summary>
+    /// <remarks>Ends with <see cref="EndHandOver"/>, or by itself when the removal of the message is written.</remarks>
+    void BeginHandOver(StoredMessage message);
+
+    /// <summary>The other host has not taken it, or what is in doubt is on record elsewhere.</summary>
+    void EndHandOver(StoredMessage message);
+
     /// <summary>Replaces the envelope (rebind, reroute); completes when the new one is durable. ID and body stay.</summary>
     /// <returns><see langword="false"/> when the disk refused: the old envelope holds.</returns>
     ValueTask<bool> UpdateAsync(StoredMessage message, Envelope envelope);
@@ -84,7 +91,11 @@ public readonly record struct CommitResult(CommitStatus Status, StoredMessage[] 
 public readonly record struct AttemptRecord(ushort Count, DateTimeOffset Time, ushort Code, byte Stage);
 
 /// <summary>A message found at start. Its attempts are in <see cref="StoredMessage.LastAttempt"/>.</summary>
-public readonly record struct RecoveredMessage(StoredMessage Message, Envelope Envelope);
+public readonly record struct RecoveredMessage(StoredMessage Message, Envelope Envelope)
+{
+    /// <summary>It was with another host when the process ended, which may have taken it; <see langword="null"/>: it was not. Known until <see cref="ISpool.EndHandOver"/>, also over further restarts.</summary>
+    public DateTimeOffset? InDoubtSince { get; init; }
+}
 
 /// <summary>Why a spool stopped promising anything.</summary>
 public sealed record SpoolFault(string Message, Exception? Cause);

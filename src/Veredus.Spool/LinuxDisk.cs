@@ -55,6 +55,21 @@ public sealed partial class LinuxDisk(UnixFileMode mode) : IDisk
 
     public IDiskLock? TryLock(string path) => LinuxLock.TryTake(path, mode);
 
+    public IDiskMap? Map(string path, int bytes)
+    {
+        if (!File.Exists(path) || new FileInfo(path).Length != bytes)
+        {
+            // Written, not only sized: a page of a file with holes that finds the disk full ends the process.
+            var next = path + ".new";
+            if (File.Exists(next))
+                Delete(next);
+            using (var file = Create(next))
+                file.Write(new byte[bytes], 0);
+            Move(next, path);
+        }
+        return Guard($"Cannot map '{path}'", () => new LinuxMap(path, bytes));
+    }
+
     internal static DiskException LastError(string what)
     {
         var errno = Marshal.GetLastPInvokeError();

@@ -56,6 +56,9 @@ internal sealed class LogWriter : IDisposable
     /// <summary>Called, on the writer's thread, when a segment is full or a full one has lost its last message.</summary>
     public Action? SegmentChanged { get; set; }
 
+    /// <summary>Called, on the writer's thread, when a removal is written: a process that is killed afterwards does not bring the message back.</summary>
+    public Action<StoredMessage>? RemovalWritten { get; init; }
+
     public long Syncs { get; private set; }
 
     public long BytesWritten { get; private set; }
@@ -360,7 +363,10 @@ internal sealed class LogWriter : IDisposable
             if (record.Type is RecordType.Attempt)
                 Attempts++;
             else if (record.Message is { } message)
+            {
                 _unsyncedRemovals.Add(message);
+                RemovalWritten?.Invoke(message);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ internal static class SpoolFormat
     /// <summary>Directories of a spool base.</summary>
     public const string Segments = "segments", Large = "large", Corrupt = "corrupt", Import = "import";
 
-    private static readonly HashSet<string> Ours = [Name, Name + SegmentPool.UnfinishedExtension, "spool.lock", Segments, Large, Corrupt, Import, "lost+found"];
+    private static readonly HashSet<string> Ours = [Name, Name + SegmentPool.UnfinishedExtension, "spool.lock", HandOverMarks.Name, HandOverMarks.Name + ".new", Segments, Large, Corrupt, Import, "lost+found"];
 
     /// <summary>Checks an existing spool, or makes a new one in an empty directory. The lock is held.</summary>
     /// <exception cref="SpoolOpenException">Foreign, newer or damaged.</exception>
@@ -21,7 +21,7 @@ internal static class SpoolFormat
             MakeDirectories(disk, spoolBase);
             return id;
         }
-        var foreign = disk.List(spoolBase).Concat(disk.ListDirectories(spoolBase)).FirstOrDefault(name => !Ours.Contains(name) && !name.StartsWith("spool.renewed-", StringComparison.Ordinal) && !name.StartsWith("moves.ledger", StringComparison.Ordinal));
+        var foreign = disk.List(spoolBase).Concat(disk.ListDirectories(spoolBase)).FirstOrDefault(name => !Ours.Contains(name) && !name.StartsWith("spool.renewed-", StringComparison.Ordinal) && !name.StartsWith("moves.ledger", StringComparison.Ordinal) && !name.StartsWith("deliveries.doubt", StringComparison.Ordinal));
         if (foreign is not null)
             throw new SpoolOpenException($"spool: '{spoolBase}' is no Veredus spool and not empty (it holds '{foreign}'). Set spoolbase to an empty directory of its own.");
         if (disk.List(Path.Combine(spoolBase, Segments)) is [var left, ..])

@@ -14,7 +14,11 @@ public enum ImportResult
 /// <param name="SourceId">Zero if the metadata cannot be read.</param>
 /// <param name="Id">In this spool; zero unless <see cref="ImportResult.Ok"/>.</param>
 /// <param name="Message">To be queued; <see langword="null"/> unless Ok, and for a message that an interrupted import had brought already.</param>
-public readonly record struct ImportedMessage(MessageId SourceId, MessageId Id, ImportResult Result, StoredMessage? Message, Envelope? Envelope);
+public readonly record struct ImportedMessage(MessageId SourceId, MessageId Id, ImportResult Result, StoredMessage? Message, Envelope? Envelope)
+{
+    /// <summary>It was with another host when the source's process ended, which may have taken it.</summary>
+    public DateTimeOffset? InDoubtSince { get; init; }
+}
 
 /// <summary>How messages are taken over.</summary>
 public sealed record ImportOptions
@@ -139,7 +143,7 @@ public static class SpoolImport
                 body.Prepend(trace(envelope).Span);
             var result = await target.CommitAsync(body, [envelope]);
             return result.Status is CommitStatus.Durable
-                ? new(message.Id, id, ImportResult.Ok, result.Messages[0], envelope)
+                ? new(message.Id, id, ImportResult.Ok, result.Messages[0], envelope) { InDoubtSince = found.InDoubtSince }
                 : new(message.Id, default, ImportResult.WriteFailed, null, null);
         }
 

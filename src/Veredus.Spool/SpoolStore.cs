@@ -16,6 +16,7 @@ public sealed class SpoolStore : ISpool
     private readonly Quarantine _quarantine;
     private readonly SpoolRecovery _recovery;
     private readonly Compactor _compactor;
+    private readonly HandOverMarks? _marks;
     private readonly ulong _epoch;
     private uint _lastBody;
     private long _spaceLookedAt;
@@ -35,7 +36,8 @@ public sealed class SpoolStore : ISpool
         foreach (var segment in found.Used)
             _tables.AddSegment(segment.Segment);
         _large = new(disk, Path.Combine(options.Base, SpoolFormat.Large), found.NextNumber);
-        _writer = new(options, _pool, _tables, _large, time) { IsHeld = () => ProofLimit is not { } limit || _lock.IsProved(limit) };
+        _marks = HandOverMarks.Open(disk, options.Base, options.Notice);
+        _writer = new(options, _pool, _tables, _large, time) { IsHeld = () => ProofLimit is not { } limit || _lock.IsProved(limit), RemovalWritten = message => _marks?.End(message.Id) };
         _recovery = new(disk, _tables, _large, _quarantine, found);
         _compactor = new(options, disk, _pool, _tables, _writer, _quarantine, time);
         _pool.Prepare();
@@ -245,6 +247,10 @@ public sealed class SpoolStore : ISpool
         return default;
     }
 
+    public void BeginHandOver(StoredMessage message) => _marks?.Begin(message.Id, _time.GetUtcNow().ToUnixTimeMilliseconds());
+
+    public void EndHandOver(StoredMessage message) => _marks?.End(message.Id);
+
     public async ValueTask<bool> UpdateAsync(StoredMessage message, Envelope envelope)
     {
         if (envelope.Id != message.Id)
@@ -260,10 +266,11 @@ public sealed class SpoolStore : ISpool
     public async IAsyncEnumerable<RecoveredMessage> RecoverAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         await Task.Run(() => _recovery.Load(repair: true), cancellationToken);
-        foreach (var message in _recovery.Announce(ReadEnvelope))
+        _marks?.Sweep(id => _tables.Find(id) is not null);
+        foreach (var found in _recovery.Announce(ReadEnvelope))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            yield return message;
+            yield return _marks?.Since(found.Message.Id) is { } since ? found with { InDoubtSince = DateTimeOffset.FromUnixTimeMilliseconds(since) } : found;
         }
         _compactor.Enable();
     }
@@ -295,6 +302,7 @@ public sealed class SpoolStore : ISpool
         if (Fault is null)
             _compactor.IndexLast();
         _tables.CloseSegments();
+        _marks?.Dispose();
         _pool.Dispose();
         _lock.Dispose();
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -13,6 +14,13 @@ internal sealed class MailSender(NetworkNamespace host)
 
     /// <summary>Numbers whose final reply was 250.</summary>
     public List<int> Accepted { get; } = [];
+
+    /// <summary>The IDs that the nodes gave to accepted messages, as their replies say.</summary>
+    public ConcurrentDictionary<string, int> Ids { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The number of a message, of its recipient; −1: it is none of the lab's.</summary>
+    public static int NumberOf(string recipient) =>
+        recipient.StartsWith('n') && recipient.IndexOf('@', StringComparison.Ordinal) is > 1 and var at && int.TryParse(recipient.AsSpan(1, at - 1), CultureInfo.InvariantCulture, out var number) ? number : -1;
 
     /// <summary>Connections that ended between MAIL and the final reply, each with what was seen.</summary>
     public List<string> Broken { get; } = [];
@@ -42,7 +50,7 @@ internal sealed class MailSender(NetworkNamespace host)
                 if (await ReplyAsync(reader, cancellationToken) is not ['2', ..])
                     return accepted;
                 number = Interlocked.Increment(ref _last);
-                await SayAsync(stream, $"RCPT TO:<someone@{domain}>\r\nDATA\r\n", cancellationToken);
+                await SayAsync(stream, string.Create(CultureInfo.InvariantCulture, $"RCPT TO:<n{number}@{domain}>\r\nDATA\r\n"), cancellationToken);
                 if (await ReplyAsync(reader, cancellationToken) is not ['2', ..] || await ReplyAsync(reader, cancellationToken) is not ['3', ..])
                     throw new IOException("refused after MAIL");
                 await SayAsync(stream, string.Create(CultureInfo.InvariantCulture, $"X-Number: {number}\r\nSubject: lab\r\n\r\n{new string('x', 70)}\r\n"), cancellationToken);
@@ -53,7 +61,8 @@ internal sealed class MailSender(NetworkNamespace host)
                     throw new IOException("no 250 at the end");
                 lock (Accepted)
                     Accepted.Add(number);
-                _ = final;
+                if (final.IndexOf("id=", StringComparison.Ordinal) is > 0 and var at)
+                    Ids[final[(at + 3)..].Trim()] = number;
             }
             await SayAsync(stream, "QUIT\r\n", cancellationToken);
         }

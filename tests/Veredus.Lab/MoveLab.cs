@@ -92,6 +92,13 @@ internal sealed class MoveLab : IAsyncDisposable
         }
     }
 
+    /// <summary>For who watches a long run: a line in the file that <c>VEREDUS_PROGRESS</c> names.</summary>
+    public void Progress(string line)
+    {
+        if (Environment.GetEnvironmentVariable("VEREDUS_PROGRESS") is { Length: > 0 } file)
+            File.AppendAllText(file, $"{DateTime.UtcNow:HH:mm:ss} {line}\n");
+    }
+
     /// <summary>What the nodes said, for a test that fails.</summary>
     public string Story() => string.Join('\n', _said.Select((said, i) =>
     {

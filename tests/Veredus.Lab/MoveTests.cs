@@ -25,6 +25,13 @@ public sealed class MoveTests(ITestOutputHelper output)
     }
 
     [LabFact(OnlyWhenAsked = true)]
+    public async Task Nodes_killed_at_random_under_load_lose_nothing_and_list_every_message_that_came_twice()
+    {
+        await using var lab = await MoveLab.StartAsync();
+        await KillAtRandomAsync(lab, Rounds());
+    }
+
+    [LabFact(OnlyWhenAsked = true)]
     public async Task Many_drains_cut_no_transaction_and_leave_nothing_behind()
     {
         await using var lab = await MoveLab.StartAsync();
@@ -82,6 +89,10 @@ public sealed class MoveTests(ITestOutputHelper output)
         Check(lab);
     }
 
+    /// <summary>After <c>VEREDUS_MINUTES</c> (default 60) no further round begins; what was done counts.</summary>
+    private static bool IsOver(long start) =>
+        Stopwatch.GetElapsedTime(start).TotalMinutes >= (int.TryParse(Environment.GetEnvironmentVariable("VEREDUS_MINUTES"), out var minutes) ? minutes : 60);
+
     private static int Rounds() => int.TryParse(Environment.GetEnvironmentVariable("VEREDUS_ROUNDS"), out var rounds) ? rounds : 5;
 
     private static async Task SendEverywhereAsync(MoveLab lab)
@@ -136,11 +147,70 @@ public sealed class MoveTests(ITestOutputHelper output)
         output.WriteLine($"{rounds} kills, {lab.Sender.Accepted.Count} messages accepted");
     }
 
+    /// <summary>Mail comes in on every node and leaves at once while nodes die; what came twice is on the list that the nodes keep of messages in doubt.</summary>
+    private async Task KillAtRandomAsync(MoveLab lab, int rounds)
+    {
+        var seed = int.TryParse(Environment.GetEnvironmentVariable("VEREDUS_SEED"), out var given) ? given : Random.Shared.Next();
+        output.WriteLine($"VEREDUS_SEED={seed}");
+        var random = new Random(seed);
+        using var enough = new CancellationTokenSource();
+        var load = Enumerable.Range(0, 6).Select(i => LoadAsync(lab, i, enough)).ToArray();
+        var start = Stopwatch.GetTimestamp();
+        var round = 0;
+        for (; round < rounds && !IsOver(start); round++)
+        {
+            var victim = random.Next(1, MoveLab.Size + 1);
+            lab.Sink.IsDeferring = random.Next(4) == 0;
+            // Into the middle of the traffic: the kill falls after so many more messages.
+            await lab.Sink.CountAsync(lab.Sink.Arrivals.Length + (lab.Sink.IsDeferring ? 0 : random.Next(1, 60)), MoveLab.Limit, lab.Story);
+            await lab.KillAsync(victim);
+            lab.Sink.IsDeferring = false;
+            await lab.StartNodeAsync(victim);
+            var (again, noted) = (Twice(lab), NotedInDoubt(lab));
+            lab.Progress($"{round + 1} kills, {lab.Sender.Accepted.Count} accepted, {lab.Sink.Arrivals.Length} arrived, {again.Length} twice, {noted.Count} in doubt");
+            Assert.True(!again.Except(noted).Any(), $"after {round + 1} kills, of mta{victim} last:\n{string.Join('\n', again.Except(noted).Select(number => Life(lab, number)))}");
+        }
+        await enough.CancelAsync();
+        await Task.WhenAll(load);
+        await lab.SettledAsync();
+        await lab.Sink.UntilAsync(lab.Sender.Accepted, MoveLab.Limit, lab.Story);
+        var listed = await InDoubtAsync(lab);
+        var twice = Twice(lab);
+        output.WriteLine($"{round} kills in {Stopwatch.GetElapsedTime(start).TotalSeconds:F0} s: {lab.Sender.Accepted.Count} accepted, {lab.Sender.Broken.Count} cut off, 0 lost, {twice.Length} came twice, {listed.Count} listed in doubt");
+        var unlisted = twice.Except(listed).ToArray();
+        Assert.True(unlisted.Length == 0, $"came twice and not listed: {string.Join(", ", unlisted)}\n{lab.Story()}");
+    }
+
+    private static int[] Twice(MoveLab lab) => [.. lab.Sink.Arrivals.GroupBy(one => one.Number).Where(group => group.Count() > 1).Select(group => group.Key)];
+
+    /// <summary>The same list, from the files that it is kept in: nodes that are not back in the cluster yet have theirs too.</summary>
+    private static HashSet<int> NotedInDoubt(MoveLab lab) => [.. Enumerable.Range(1, MoveLab.Size).Select(i => Path.Combine(lab.DirectoryOf(i), "spool", "deliveries.doubt")).Where(File.Exists)
+        .SelectMany(File.ReadLines).Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("recipient").GetString()!).Select(MailSender.NumberOf)];
+
+    /// <summary>What the logs say of a message.</summary>
+    private static string Life(MoveLab lab, int number)
+    {
+        var id = lab.Sender.Ids.FirstOrDefault(one => one.Value == number).Key ?? "?";
+        return $"message {number} {id}:\n" + string.Join('\n', Enumerable.Range(1, MoveLab.Size).SelectMany(i => File.ReadLines(Path.Combine(lab.DirectoryOf(i), "mainlog.ec"))
+            .Where(line => line.Contains(id, StringComparison.Ordinal)).Select(line => $"  mta{i} {line}")));
+    }
+
+    /// <summary>Numbers of the messages that any node names as in doubt.</summary>
+    private static async Task<HashSet<int>> InDoubtAsync(MoveLab lab)
+    {
+        var (code, said) = await lab.ToolWithCodeAsync(1, "message", "list", "--in-doubt", "--all", "--json");
+        Assert.True(code == 0, $"{code}: {said}");
+        using var json = System.Text.Json.JsonDocument.Parse(said);
+        return [.. json.RootElement.GetProperty("data").GetProperty("items").EnumerateArray().Select(doubt =>
+            MailSender.NumberOf(doubt.GetProperty("recipient").GetString()!) is >= 0 and var number ? number : lab.Sender.Ids.GetValueOrDefault(doubt.GetProperty("id").GetString()!, -1))];
+    }
+
     /// <summary>Mail comes in on every address while a node is drained; nobody is cut off in a transaction and nothing is left.</summary>
     private async Task DrainUnderLoadAsync(MoveLab lab, int rounds)
     {
         lab.Sender.Broken.Clear();
-        for (var round = 0; round < rounds; round++)
+        var begun = Stopwatch.GetTimestamp();
+        for (var round = 0; round < rounds && !IsOver(begun); round++)
         {
             var drained = round % MoveLab.Size + 1;
             lab.Sink.IsDeferring = true;  // so that queues have something in them
@@ -153,6 +223,7 @@ public sealed class MoveTests(ITestOutputHelper output)
             await lab.AskUntilAsync(drained, said => said.Contains("drain", StringComparison.Ordinal), "console", "cluster", "duravip", "drain");
             await lab.AskUntilAsync(drained, said => said.Contains("handed over", StringComparison.Ordinal), "console", "cluster", "queues", "drain");
             var status = await lab.AskUntilAsync(drained, said => said.Contains(": drained; 0 addresses", StringComparison.Ordinal), "console", "cluster", "queues", "status");
+            lab.Progress($"drain {round + 1}: {status.Trim()}");
             output.WriteLine($"drain {round + 1}: {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s; {status.Trim()}");
             lab.Sink.IsDeferring = false;
             await enough.CancelAsync();
@@ -168,7 +239,8 @@ public sealed class MoveTests(ITestOutputHelper output)
     {
         for (var n = 0; !enough.IsCancellationRequested; n++)
         {
-            await lab.Sender.SendAsync(MoveLab.Vips[(i + n) % 3], $"d{n % 3 + 1}.test", 5);
+            // From the third on straight to the nodes: their mail has to be handed over.
+            await lab.Sender.SendAsync(i < 3 ? MoveLab.Vips[(i + n) % 3] : MoveLab.Host((i + n) % 3 + 1), $"d{n % 3 + 1}.test", 5);
             await Task.Delay(20);
         }
     }

@@ -40,15 +40,22 @@ public sealed class KillTests(ITestOutputHelper output)
             }
 
             using var last = await NodeOfItsOwn.StartAsync(directory);
-            var (missing, delivered) = (accepted.ToHashSet(), 0);
+            var (missing, delivered, times) = (accepted.ToHashSet(), 0, new Dictionary<string, int>());
             while (missing.Count > 0)
             {
                 var message = await sink.NextAsync();
                 missing.ExceptWith(message.Recipients);
+                foreach (var recipient in message.Recipients)
+                    times[recipient] = times.GetValueOrDefault(recipient) + 1;
                 delivered++;
             }
 
             Assert.Equal(0, await last.TerminateAsync());
+            var twice = times.Where(one => one.Value > 1).Select(one => one.Key).ToList();
+            var doubts = Path.Combine(directory, "spool", "deliveries.doubt") is var list && File.Exists(list) ? await File.ReadAllTextAsync(list) : "";
+            var unlisted = twice.Where(recipient => !doubts.Contains($"\"{recipient}\"", StringComparison.Ordinal)).ToList();
+            Assert.True(unlisted.Count == 0, $"came twice and not in doubt: {string.Join(", ", unlisted)}; in doubt:\n{doubts}");
+            output.WriteLine($"{twice.Count} came twice, {doubts.Count(one => one == '\n')} listed in doubt");
             output.WriteLine($"{accepted.Count} accepted, {delivered} deliveries until all were there");
         }
         finally

@@ -15,6 +15,7 @@ internal sealed class SimulatedDisk(Random random) : IDisk
     private readonly ConcurrentDictionary<string, SimulatedFile> _durableNames = [];
     private readonly HashSet<string> _directories = [];
     private readonly HashSet<string> _locks = [];
+    private readonly Dictionary<string, byte[]> _maps = [];
     private int _generation;
 
     /// <summary>Operations that change something, since the begin.</summary>
@@ -38,6 +39,7 @@ internal sealed class SimulatedDisk(Random random) : IDisk
     {
         _generation++;
         _locks.Clear();
+        _maps.Clear();
         CrashAt = int.MaxValue;
         Fail = null;
         foreach (var name in _names.Keys.Union(_durableNames.Keys).ToArray())
@@ -104,6 +106,8 @@ internal sealed class SimulatedDisk(Random random) : IDisk
 
     public DiskSpace GetSpace(string path) => Space;
 
+    public IDiskMap? Map(string path, int bytes) => new FakeMap(_maps.TryGetValue(path, out var octets) ? octets : _maps[path] = new byte[bytes]);
+
     public IDiskLock? TryLock(string path) => _locks.Add(path) ? new FakeLock(this, path) : null;
 
     private static void Put(ConcurrentDictionary<string, SimulatedFile> names, string name, SimulatedFile? file)
@@ -123,6 +127,15 @@ internal sealed class SimulatedDisk(Random random) : IDisk
             return throws ? throw new CrashException() : new DiskException(DiskError.Failed, "crash");
         var failure = Fail?.Invoke(what);
         return failure is not null && throws ? throw failure : failure;
+    }
+
+    private sealed class FakeMap(byte[] octets) : IDiskMap
+    {
+        public Span<byte> Octets => octets;
+
+        public void Dispose()
+        {
+        }
     }
 
     /// <summary>Goes through all layers, so that nothing happens after the crash.</summary>

@@ -96,7 +96,7 @@ internal sealed partial class ConnectionRunner
         SpoolContent content;
         try
         {
-            content = new(parts.Spool, connection.Batch[0].Stored, first.Flags, connection.Queue.Policy.Method is SmtpDialect.Lmtp ? first.Sender : null);
+            content = new(parts.Spool, connection.Batch[0].Stored, first.Flags, connection.Queue.Policy.Method is SmtpDialect.Lmtp ? first.Sender : null) { Batch = connection.Batch };
         }
         catch (IOException error)
         {
@@ -107,6 +107,8 @@ internal sealed partial class ConnectionRunner
         }
         using (content)
             result = await session.SendAsync(Transaction(connection, envelopes, content), engine.Aborting);
+        var hasEnded = content.HasEnded;
+        EndDoubts(connection, envelopes, result, target, hasEnded);
         connection.Recipients = session.RecipientsSent;
         if (!result.ConnectionUsable && connection.Deliveries > 0 && WasStale(result))
         {
@@ -118,8 +120,25 @@ internal sealed partial class ConnectionRunner
             PutBack(connection, 0);
             return;
         }
-        await FinishAsync(connection, session, envelopes, result, target, parts.Time.GetElapsedTime(started).TotalMilliseconds);
+        await FinishAsync(connection, session, envelopes, result, target, hasEnded, parts.Time.GetElapsedTime(started).TotalMilliseconds);
     }
+
+    /// <summary>What was answered is in doubt no longer, but for its record on the disk; what will never be answered goes on the list.</summary>
+    private void EndDoubts(OutboundConnection connection, List<Envelope> envelopes, SmtpTransactionResult result, Target target, bool hasEnded)
+    {
+        for (var i = 0; i < result.Recipients.Length; i++)
+        {
+            var outcome = result.Recipients[i];
+            if (outcome.IsSuccess)
+                continue;  // its removal ends the mark
+            if (IsInDoubt(outcome, result, hasEnded))
+                parts.Observer.InDoubt(new(parts.Time.GetUtcNow(), connection.Batch[i].Stored.Id, envelopes[i], DoubtCause.CutOff, target.Address.Endpoint.Address.ToString()));
+            parts.Spool.EndHandOver(connection.Batch[i].Stored);
+        }
+    }
+
+    /// <summary>Lost after all of the content went out: the host may have taken the message (RFC 5321 §6.1). A small one goes out with its MAIL where the host allows it, so the stage does not tell.</summary>
+    private static bool IsInDoubt(SmtpOutcome outcome, SmtpTransactionResult result, bool hasEnded) => hasEnded && !result.ConnectionUsable && outcome.Reply.IsInternal();
 
     private static SmtpTransaction Transaction(OutboundConnection connection, List<Envelope> envelopes, SpoolContent content)
     {
@@ -155,15 +174,14 @@ internal sealed partial class ConnectionRunner
     }
 
     private async ValueTask FinishAsync(
-        OutboundConnection connection, SmtpClientSession session, List<Envelope> envelopes, SmtpTransactionResult result, Target target, double milliseconds)
+        OutboundConnection connection, SmtpClientSession session, List<Envelope> envelopes, SmtpTransactionResult result, Target target, bool hasEnded, double milliseconds)
     {
         var success = false;
         var inDoubt = 0;
         foreach (var outcome in result.Recipients)
         {
             success |= outcome.IsSuccess;
-            // Lost after the final dot: the host may have taken the message (RFC 5321 §6.1).
-            inDoubt += outcome.Stage is SmtpStage.ReadingConfirmation && outcome.Reply.IsInternal() ? 1 : 0;
+            inDoubt += IsInDoubt(outcome, result, hasEnded) ? 1 : 0;
         }
         if (success || inDoubt > 0)
         {

@@ -46,6 +46,21 @@ public sealed class SpoolContent : MessageContent, IDisposable
 
     public override long Length { get; }
 
+    /// <summary>The messages that go with this content: marked as handed over before its last octets go out.</summary>
+    internal List<QueuedMessage>? Batch { get; init; }
+
+    /// <summary>All of it went out, or was about to.</summary>
+    internal bool HasEnded { get; private set; }
+
+    public override void Ending()
+    {
+        HasEnded = true;
+        if (Batch is not { } batch)
+            return;
+        foreach (var message in batch)
+            _spool.BeginHandOver(message.Stored);
+    }
+
     public override bool MayHaveLeadingDots => !_flags.HasFlag(EnvelopeFlags.NoLeadingDots);
 
     public override bool IsEightBit => _flags.HasFlag(EnvelopeFlags.EightBit);

@@ -210,6 +210,7 @@ public sealed partial class DeliveryEngine
         if (decision.GivesUpDoubt)
         {
             MovesInDoubt++;
+            _parts.Observer.InDoubt(new(DateTimeOffset.FromUnixTimeMilliseconds(now.UnixMs), message.Stored.Id, message.Resident, DoubtCause.Moved, state!.DoubtNode!));
             _parts.Observer.Notice(DeliveryNotice.MoveInDoubt, $"message {message.Stored.Id} may be delivered twice: {state!.DoubtNode} was given it, has not answered and is gone");
             state.DoubtNode = null;
         }

@@ -29,6 +29,7 @@ public sealed class ControlEndpoints(string version, IEnumerable<ControlCommand>
         var console = new NodeConsole(node, version);
         var commands = new ControlCommandTable([
             .. new QueueCommands(new QueueConsole(node)).Commands,
+            .. new Doubts.DoubtConsole(node).Commands,
             .. new NodeCommands(console).Commands,
             .. new ProcessCommands(console, node.Logs, () => Authorization, () => new ConfigConsoleSession(node.Configuration, node.Logs)).Commands,
             .. new SpoolCommands(_spool).Commands,

@@ -91,6 +91,8 @@ internal sealed class ImportJob(VeredusNode node, string source, int concurrency
             LogReception(message, envelope);
             node.Statistics.Received(message.Size);
             node.Moves?.Imported(message.Id, envelope);
+            if (imported.InDoubtSince is { } since)
+                node.Doubts.Add(new(since, message.Id, envelope, Delivery.DoubtCause.Stopped, ""));
             node.Delivery.Enqueue(message, envelope);
         }
         else if (imported.Result is Spool.ImportResult.Ok && !node.Delivery.Holds(imported.Id) && node.Spool.TryFind(imported.Id, out var earlier))

@@ -1,12 +1,13 @@
 using Veredus.Delivery;
 using Veredus.Logging;
+using Veredus.Node.Doubts;
 using Veredus.Smtp;
 using Veredus.Spool;
 
 namespace Veredus.Node.Logs;
 
 /// <summary>Writes what delivery reports to the mainlog, the bouncelog and the paniclog.</summary>
-internal sealed class DeliveryLog(IMailLog log, NodeStatistics statistics) : IDeliveryObserver
+internal sealed class DeliveryLog(IMailLog log, NodeStatistics statistics, DoubtList doubts) : IDeliveryObserver
 {
     public void Delivered(in DeliveredEvent delivered)
     {
@@ -93,6 +94,8 @@ internal sealed class DeliveryLog(IMailLog log, NodeStatistics statistics) : IDe
             Reply = reply,
         });
     }
+
+    public void InDoubt(in DoubtEvent doubt) => doubts.Add(doubt);
 
     public void Notice(DeliveryNotice notice, string text) => log.Panic(
         notice is DeliveryNotice.Fault or DeliveryNotice.SpoolUnreadable ? PanicLevel.Critical : PanicLevel.Error,

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Veredus.Cluster;
 using Veredus.Control;
 using Veredus.Control.Commands;
+using Veredus.Node.Doubts;
 using Veredus.Spool;
 
 namespace Veredus.Node.Moves;
@@ -27,6 +28,7 @@ internal sealed class ClusterViews(ClusterService cluster)
     [
         new("message where", "ID", "what this node knows of a message", (call, _) => new(Where(call))) { HasJson = true },
         new("cluster mailq", "[-d DOMAIN] [-b BINDING] [-l N]", "queues of all nodes, the longest first", QueuesAsync) { HasJson = true },
+        new("cluster in_doubt", "[N]", "messages of all nodes that may have been delivered twice, the newest last", InDoubtAsync) { HasJson = true },
         new("cluster message", "ID", "where a message is in the cluster, why, and what happens next", MessageAsync) { HasJson = true },
         new("cluster message retry", "ID", "its next attempt now, wherever it is", (call, stop) => ActAsync(call, "message retry", stop)),
         new("cluster message fail", "[quiet] ID", "gives it up, wherever it is", (call, stop) => ActAsync(call, call.Arguments is ["quiet", _] ? "message fail quiet" : "message fail", stop)),
@@ -59,6 +61,17 @@ internal sealed class ClusterViews(ClusterService cluster)
             $"{"Node",-12} {"Group/Binding",-30} {"Domain",-24} {"AQ",8} {"DQ",8}",
             .. all.Items.Select(queue => string.Create(CultureInfo.InvariantCulture, $"{queue.Node,-12} {queue.Group + "/" + queue.Binding,-30} {queue.Domain,-24} {queue.Active,8} {queue.Delayed,8}")),
             .. all.Missing.Count > 0 ? [$"! no answer: {string.Join(", ", all.Missing)}"] : Array.Empty<string>()]);
+    }
+
+    private async ValueTask<ControlAnswer> InDoubtAsync(ControlCall call, CancellationToken cancellationToken)
+    {
+        if (!DoubtConsole.TryReadCount(call, out var count))
+            return ControlAnswer.Usage(call.Command);
+        if (await AskAsync(call, $"json message in_doubt {count}", cancellationToken) is not { } answers)
+            return None();
+        var found = answers.Where(answer => answer.IsOk).Select(answer => JsonSerializer.Deserialize(string.Concat(answer.Lines), DoubtsJson.Default.DoubtReport)).OfType<DoubtReport>().ToList();
+        var all = new DoubtReport([.. found.SelectMany(doubts => doubts.Items).OrderBy(doubt => doubt.At).TakeLast(count)], found.Sum(doubts => doubts.Total), Missing(answers));
+        return ControlAnswer.Body(call.Json ? [JsonSerializer.Serialize(all, DoubtsJson.Default.DoubtReport)] : all.Lines());
     }
 
     private async ValueTask<ControlAnswer> MessageAsync(ControlCall call, CancellationToken cancellationToken)

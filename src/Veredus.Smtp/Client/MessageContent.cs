@@ -21,6 +21,11 @@ public abstract class MessageContent
         return false;
     }
 
+    /// <summary>Called before the last octets go out: from now on the peer may have taken the message.</summary>
+    public virtual void Ending()
+    {
+    }
+
     /// <summary>Reads from <paramref name="offset"/>; at least one octet unless the offset is at <see cref="Length"/>.</summary>
     /// <exception cref="IOException">The content can't be read; the transaction then ends with 451 4.3.0 at stage 8.</exception>
     public abstract ValueTask<int> ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken);

@@ -19,7 +19,10 @@ public sealed partial class SmtpClientSession
         }
 
         AppendBdat(content.Length);
-        return await AppendContentAsync(content, new(envelope, SmtpStage.SendingBody), stuff: false);
+        if (!await AppendContentAsync(content, new(envelope, SmtpStage.SendingBody), stuff: false))
+            return false;
+        content.Ending();
+        return true;
     }
 
     private void AppendBdat(long length)
@@ -37,6 +40,7 @@ public sealed partial class SmtpClientSession
             AppendBdat(content.Length);
             if (!await AppendContentAsync(content, new(envelope, SmtpStage.SendingBody), stuff: false))
                 return;
+            content.Ending();
             if (_outputLength > 0 && !await FlushAsync(SmtpStage.SendingBody, _options.WriteTimeout))
             {
                 await ExplainAsync(envelope);
@@ -90,6 +94,7 @@ public sealed partial class SmtpClientSession
         var place = new ContentPlace(envelope, SmtpStage.SendingBody);
         if (!await AppendContentAsync(content, place, stuff: content.MayHaveLeadingDots))
             return;
+        content.Ending();
         Append(place.EndsWithLine ? ".\r\n"u8 : "\r\n.\r\n"u8);
         if (await FlushAsync(SmtpStage.SendingBody, _options.WriteTimeout))
             await ConfirmAsync(envelope, chunks: false);

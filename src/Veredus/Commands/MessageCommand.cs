@@ -2,6 +2,7 @@ using System.CommandLine;
 using Veredus.CommandLine;
 using Veredus.Control;
 using Veredus.Control.Commands;
+using Veredus.Node.Doubts;
 using Veredus.Output;
 
 namespace Veredus.Commands;
@@ -13,12 +14,14 @@ internal static class MessageCommand
     private static readonly Option<string?> Binding = new("--binding", "-b") { Description = "Only this binding", HelpName = "NAME" };
     private static readonly Option<string?> Domain = new("--domain", "-d") { Description = "Only this routing domain", HelpName = "NAME" };
 
+    private static readonly Option<bool> InDoubt = new("--in-doubt") { Description = "Instead: messages of the last days that may have been delivered twice, on all nodes" };
+
     public static Command Build(CliHost host)
     {
         var command = new Command("message", "Single messages")
         {
-            CommandTree.Leaf(host, "list", "Messages that wait", ["veredus message list --domain example.net", "veredus message list --spool /var/spool/veredus --sender '@example\\.com$'"], ListAsync,
-                [Binding, Domain, GlobalOptions.Limit, GlobalOptions.All, GlobalOptions.NoHeader, GlobalOptions.Format, .. SpoolList.Options]),
+            CommandTree.Leaf(host, "list", "Messages that wait", ["veredus message list --domain example.net", "veredus message list --in-doubt --all --json", "veredus message list --spool /var/spool/veredus --sender '@example\\.com$'"], ListAsync,
+                [Binding, Domain, InDoubt, GlobalOptions.Limit, GlobalOptions.All, GlobalOptions.NoHeader, GlobalOptions.Format, .. SpoolList.Options]),
             CommandTree.Leaf(host, "show", "What is known of a message", ["veredus message show 10/00-00007-08B31BA6", "veredus message show 10/00-00007-08B31BA6 --json"], ShowAsync, Id),
             CommandTree.Leaf(host, "where", "Where it is in the cluster, why there, what holds it and what happens next", ["veredus message where 10/00-00007-08B31BA6", "veredus message where 10/00-00007-08B31BA6 --json"], WhereAsync, Id),
             CommandTree.Leaf(host, "body", "Its text, as received", ["veredus message body 10/00-00007-08B31BA6", "veredus message body 10/00-00007-08B31BA6 > message.eml"], BodyAsync, Id),
@@ -46,6 +49,8 @@ internal static class MessageCommand
     {
         if (SpoolList.IsWanted(call))
             return SpoolList.Run(call, call.Parse.GetValue(Binding), call.Parse.GetValue(Domain));
+        if (call.Parse.GetValue(InDoubt))
+            return await InDoubtAsync(call, cancellationToken);
         await using var client = await call.ConnectAsync(cancellationToken);
         var (binding, domain) = (call.Parse.GetValue(Binding), call.Parse.GetValue(Domain));
         var limit = call.Parse.GetValue(GlobalOptions.All) ? int.MaxValue : call.Parse.GetValue(GlobalOptions.Limit);
@@ -76,6 +81,36 @@ internal static class MessageCommand
         if (!call.IsJson && format is null && messages.Count < total)
             call.Out.Line($"{messages.Count} of {Human.Count(total)} shown; --all for the rest", Tone.Dim);
         return ExitCodes.Done;
+    }
+
+    /// <summary>Of all nodes, or of the node asked where it is alone.</summary>
+    private static async Task<int> InDoubtAsync(Call call, CancellationToken cancellationToken)
+    {
+        await using var client = await call.ConnectAsync(cancellationToken);
+        var limit = call.Parse.GetValue(GlobalOptions.All) ? int.MaxValue : call.Parse.GetValue(GlobalOptions.Limit);
+        var reply = await client.SendAsync($"json cluster in_doubt {limit}", cancellationToken);
+        if (!reply.IsOk)
+            reply = await call.AskAsync(client, $"json message in_doubt {limit}", cancellationToken);
+        var found = System.Text.Json.JsonSerializer.Deserialize(reply.Body, DoubtsJson.Default.DoubtReport)!;
+        var (format, header) = (call.Parse.GetValue(GlobalOptions.Format), !call.Parse.GetValue(GlobalOptions.NoHeader));
+        var table = new Table(new("AT"), new("ID"), new("NODE"), new("RECIPIENT"), new("WHY"));
+        foreach (var doubt in found.Items)
+            table.Add(EventsCommand.Time(doubt.At), doubt.Id, doubt.Node, $"<{doubt.Recipient}>", DoubtReport.Why(doubt));
+        if (call.IsJson)
+            call.Json("veredus.message.in-doubt/1", client.HostName, reply.Body);
+        else if (format == "names")
+            found.Items.ToList().ForEach(doubt => call.Out.Line(doubt.Id));
+        else if (format is not null)
+            table.PrintSeparated(call.Out, format == "csv" ? ',' : '\t', header);
+        else if (found.Items.Count == 0)
+            call.Out.Line("no message is in doubt");
+        else
+            table.Print(call.Out, header);
+        if (!call.IsJson && format is null && found.Items.Count < found.Total)
+            call.Out.Line($"{found.Items.Count} of {Human.Count(found.Total)} shown, the newest; --all for the rest", Tone.Dim);
+        if (found.Missing.Count > 0 && !call.IsJson && format is null)
+            call.Out.Line($"! no answer: {string.Join(", ", found.Missing)}", Tone.Warning);
+        return found.Missing.Count > 0 ? ExitCodes.Partly : ExitCodes.Done;
     }
 
     private static async Task<int> ShowAsync(Call call, CancellationToken cancellationToken)

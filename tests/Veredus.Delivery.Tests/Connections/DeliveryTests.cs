@@ -133,6 +133,7 @@ public sealed class DeliveryTests : IAsyncDisposable
         Assert.StartsWith("451 4.4.2 [internal] ", failed.Reply.ToString());
         Assert.Equal(stage, failed.Stage);
         Assert.Equal(stage is SmtpStage.ReadingConfirmation ? 1 : 0, h.Engine.Summary().InDoubt);
+        Assert.Equal(stage is SmtpStage.ReadingConfirmation ? [("bob@d.test", DoubtCause.CutOff, "127.0.0.1")] : [], h.Doubts.Select(doubt => (doubt.Envelope!.Recipient, doubt.Cause, doubt.Host)));
     }
 
     [Fact]

@@ -27,6 +27,7 @@ internal sealed class EngineHarness : IDeliveryObserver, IMessageInjector, IAsyn
     public ScriptedResolver Dns { get; } = new();
     public List<OwnMessage> Injected { get; } = [];
     public List<string> Notices { get; } = [];
+    public List<DoubtEvent> Doubts { get; } = [];
     public bool RefuseInjection { get; set; }
 
     public static async Task<EngineHarness> StartAsync(string configuration, IBindingPresence? presence = null)
@@ -105,6 +106,12 @@ internal sealed class EngineHarness : IDeliveryObserver, IMessageInjector, IAsyn
 
     void IDeliveryObserver.Delivered(in DeliveredEvent delivered) => _events.Writer.TryWrite(delivered);
     void IDeliveryObserver.Failed(in FailedEvent failed) => _events.Writer.TryWrite(failed);
+
+    void IDeliveryObserver.InDoubt(in DoubtEvent doubt)
+    {
+        lock (Doubts)
+            Doubts.Add(doubt);
+    }
 
     void IDeliveryObserver.Notice(DeliveryNotice notice, string text)
     {
