@@ -4,6 +4,9 @@ using Veredus.Network;
 
 namespace Veredus.Duravip.Driver;
 
+/// <summary>Who is told where an address is.</summary>
+internal sealed record Audience(AnnounceScope Scope, IReadOnlyList<NeighbourInfo> Known);
+
 /// <summary>
 /// Addresses on their way: what the machine asked for runs here beside the loop and comes back as events. The newest request for an address counts; one that
 /// it overtakes adds nothing any more, which is decided under the same lock that hands requests to the guard.
@@ -63,14 +66,17 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
 
     public void StopService(VipAddress address, TimeSpan drain) => _stopping[address] = settings.Services.StopAsync(address, drain);
 
-    public void Plumb(IReadOnlyList<PlumbEffect> plumbs, AnnounceScope scope, IReadOnlyList<NeighbourInfo> known)
+    public void Plumb(IReadOnlyList<PlumbEffect> plumbs, Audience audience)
     {
         lock (_order)
             foreach (var plumb in plumbs)
                 _newest[plumb.Address] = plumb.Operation;
         foreach (var group in plumbs.GroupBy(plumb => plumb.Probe))
-            _ = RunAsync(() => PlumbAsync([.. group], scope, known));
+            _ = RunAsync(() => PlumbAsync([.. group], audience));
     }
+
+    /// <summary>The guard leaves out what it no longer holds.</summary>
+    public void TellNeighbours(IReadOnlyList<VipAddress> addresses, Audience audience) => _ = RunAsync(() => TellAsync(addresses, audience));
 
     public void Unplumb(IReadOnlyList<UnplumbEffect> unplumbs)
     {
@@ -89,12 +95,12 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
             });
     }
 
-    private async Task PlumbAsync(PlumbEffect[] plumbs, AnnounceScope scope, IReadOnlyList<NeighbourInfo> known)
+    private async Task PlumbAsync(PlumbEffect[] plumbs, Audience audience)
     {
         plumbs = Array.FindAll(plumbs, TryOpen);
         if (plumbs.Length > 0 && plumbs[0].Probe)
-            plumbs = await ProbeAsync(plumbs, scope, known);
-        await AddAsync(plumbs, scope, known);
+            plumbs = await ProbeAsync(plumbs, audience);
+        await AddAsync(plumbs, audience);
     }
 
     private bool TryOpen(PlumbEffect plumb)
@@ -112,16 +118,16 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
     }
 
     /// <summary>Returns those that nobody has; goes on asking about the others by itself.</summary>
-    private async Task<PlumbEffect[]> ProbeAsync(PlumbEffect[] plumbs, AnnounceScope scope, IReadOnlyList<NeighbourInfo> known)
+    private async Task<PlumbEffect[]> ProbeAsync(PlumbEffect[] plumbs, Audience audience)
     {
         var answers = await ProbeOnceAsync(plumbs, tell: true);
         var taken = plumbs.Where(plumb => answers.ContainsKey(plumb.Address)).ToArray();
         if (taken.Length > 0)
-            _ = RunAsync(() => WaitForAsync(taken, scope, known));
+            _ = RunAsync(() => WaitForAsync(taken, audience));
         return [.. plumbs.Except(taken)];
     }
 
-    private async Task WaitForAsync(PlumbEffect[] taken, AnnounceScope scope, IReadOnlyList<NeighbourInfo> known)
+    private async Task WaitForAsync(PlumbEffect[] taken, Audience audience)
     {
         for (var begun = settings.Time.GetTimestamp(); taken.Length > 0 && settings.Time.GetElapsedTime(begun) is var waited && waited < LongestWait;)
         {
@@ -130,10 +136,10 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
             lock (_order)
                 taken = Array.FindAll(taken, IsNewest);
             var answers = await ProbeOnceAsync(taken, tell: waited >= LettingGo);
-            await AddAsync([.. taken.Where(plumb => !answers.ContainsKey(plumb.Address))], scope, known);
+            await AddAsync([.. taken.Where(plumb => !answers.ContainsKey(plumb.Address))], audience);
             taken = [.. taken.Where(plumb => answers.ContainsKey(plumb.Address))];
         }
-        await AddAsync(taken, scope, known);
+        await AddAsync(taken, audience);
     }
 
     private async Task<Dictionary<VipAddress, MacAddress>> ProbeOnceAsync(PlumbEffect[] plumbs, bool tell)
@@ -156,7 +162,7 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
 
     private bool IsNewest(PlumbEffect plumb) => _newest.GetValueOrDefault(plumb.Address) == plumb.Operation;
 
-    private async Task AddAsync(PlumbEffect[] plumbs, AnnounceScope scope, IReadOnlyList<NeighbourInfo> known)
+    private async Task AddAsync(PlumbEffect[] plumbs, Audience audience)
     {
         Task<IReadOnlyList<GuardResult>> adding;
         lock (_order)
@@ -187,18 +193,23 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
             _held.UnionWith(added.Where(IsNewest).Select(plumb => plumb.Address));
         foreach (var plumb in added)
             settings.Observer?.Step(plumb.Address, $"address added on {plumb.Placement.Interface}");
+        await TellAsync([.. added.Select(plumb => plumb.Address)], audience);
+        foreach (var plumb in added)
+            settings.Observer?.Step(plumb.Address, "neighbours told");
+        foreach (var plumb in added)
+            tell(new PlumbedEvent(plumb.Operation));
+    }
+
+    private async Task TellAsync(IReadOnlyList<VipAddress> addresses, Audience audience)
+    {
         try
         {
-            await _guard.AnnounceAsync([.. added.Select(plumb => plumb.Address.ToIPAddress())], scope, known, _ending.Token);
+            await _guard.AnnounceAsync([.. addresses.Select(address => address.ToIPAddress())], audience.Scope, audience.Known, _ending.Token);
         }
         catch (IOException e)
         {
             settings.Log(LogLevelHint.Warning, $"duravip: neighbours could not be told: {e.Message}");
         }
-        foreach (var plumb in added)
-            settings.Observer?.Step(plumb.Address, "neighbours told");
-        foreach (var plumb in added)
-            tell(new PlumbedEvent(plumb.Operation));
     }
 
     private async Task RemoveAsync(UnplumbEffect[] unplumbs)

@@ -13,6 +13,7 @@ public sealed partial class DuravipDriver
         // What is to be done for many addresses at once goes to the guard as one request.
         var plumbs = new List<PlumbEffect>();
         var unplumbs = new List<UnplumbEffect>();
+        var tells = new List<VipAddress>();
         foreach (var effect in _effects.ToArray())
         {
             if (effect is not PlumbEffect && plumbs.Count > 0)
@@ -25,6 +26,9 @@ public sealed partial class DuravipDriver
                 case UnplumbEffect unplumb:
                     unplumbs.Add(unplumb);
                     break;
+                case TellNeighboursEffect tell:
+                    tells.Add(tell.Address);
+                    break;
                 default:
                     Carry(effect);
                     break;
@@ -34,14 +38,19 @@ public sealed partial class DuravipDriver
             Plumb(plumbs);
         if (unplumbs.Count > 0)
             _addresses.Unplumb(unplumbs);
+        if (tells.Count > 0)
+            _addresses.TellNeighbours(tells, Audience());
     }
 
     private void Plumb(List<PlumbEffect> plumbs)
     {
-        var known = _machine.Neighbours.Entries.Select(entry => new NeighbourInfo(0, entry.Address.ToIPAddress(), ToMac(entry.Mac))).ToArray();
-        _addresses.Plumb([.. plumbs], _configuration.Options.ArpAllHosts ? AnnounceScope.AllHosts : AnnounceScope.KnownHosts, known);
+        _addresses.Plumb([.. plumbs], Audience());
         plumbs.Clear();
     }
+
+    private Audience Audience() => new(
+        _configuration.Options.ArpAllHosts ? AnnounceScope.AllHosts : AnnounceScope.KnownHosts,
+        [.. _machine.Neighbours.Entries.Select(entry => new NeighbourInfo(0, entry.Address.ToIPAddress(), ToMac(entry.Mac)))]);
 
     private void Carry(DuravipEffect effect)
     {

@@ -35,6 +35,9 @@ public sealed record PlumbEffect(ulong Operation, VipAddress Address, Placement 
 /// <param name="Reason">Why.</param>
 public sealed record UnplumbEffect(ulong Operation, VipAddress Address, ChangeReason Reason) : DuravipEffect;
 
+/// <summary>Tell the neighbours once more where the address is, which has been here all along: somebody else had told them otherwise.</summary>
+public sealed record TellNeighboursEffect(VipAddress Address) : DuravipEffect;
+
 /// <summary>Listeners and bindings on the address start, or are brought in line with the current configuration.</summary>
 public sealed record StartServiceEffect(LocalVip Vip) : DuravipEffect;
 

@@ -15,6 +15,7 @@ public sealed class CorosyncConfigurationTests
         Assert.Contains("    mcastport: 4809\n", text, StringComparison.Ordinal);
         Assert.Contains("    nodeid: 7\n    name: mta2\n    ring0_addr: 198.18.9.2\n", text, StringComparison.Ordinal);
         Assert.Contains("    nodeid: 3\n    name: mgr1\n", text, StringComparison.Ordinal);
+        Assert.Contains("    knet_ping_timeout: 500\n", text, StringComparison.Ordinal);  // knet's own would split the survivors of a failure
         Assert.DoesNotContain("two_node", text, StringComparison.Ordinal);
     }
 
@@ -24,6 +25,7 @@ public sealed class CorosyncConfigurationTests
         var text = Configuration([new("mta1", "198.18.9.1,198.18.10.1"), new("mta2", "198.18.9.2,198.18.10.2")]).Render();
 
         Assert.Contains("    linknumber: 1\n    mcastport: 4810\n", text, StringComparison.Ordinal);
+        Assert.Contains("  link_mode: active\n", text, StringComparison.Ordinal);  // a dead link must cost neither the token nor half a second
         Assert.Contains("    ring0_addr: 198.18.9.2\n    ring1_addr: 198.18.10.2\n", text, StringComparison.Ordinal);
         Assert.Contains("two_node: 1", text, StringComparison.Ordinal);
     }

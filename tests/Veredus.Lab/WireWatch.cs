@@ -9,7 +9,10 @@ internal static class WireWatch
 {
     private static readonly MacAddress Own = MacAddress.FromBytes([2, 0, 0x5e, 0, 0, 9]);
 
-    /// <summary>No address is answered for by two hosts. An answer that crossed a hand-over on its way is asked for again.</summary>
+    /// <summary>A neighbour that nobody tells finds out by itself after 5 s at the earliest (arp(7), <c>delay_first_probe_time</c>): this is far less.</summary>
+    private static readonly TimeSpan Telling = TimeSpan.FromSeconds(2);
+
+    /// <summary>No address is answered for by two hosts, and the client's kernel knows by which. An answer that crossed a hand-over on its way is asked for again.</summary>
     public static async Task AssertOneEachAsync(LabCluster lab, IReadOnlyList<IPAddress> vips)
     {
         var answers = await AskAsync(lab, vips);
@@ -17,6 +20,17 @@ internal static class WireWatch
         for (var again = 0; Doubled() is { Length: > 0 } doubled && again < 2; again++)
             answers = await AskAsync(lab, doubled);
         Assert.True(Doubled().Length == 0, $"two hosts answer: {string.Join("; ", Doubled().Select(vip => $"{vip}: {string.Join(' ', answers[vip])}"))}\n{lab.Story}");
+        await lab.Client.RunAsync(() =>
+        {
+            using var netlink = new Rtnetlink();
+            for (var begun = Stopwatch.GetTimestamp(); ; Thread.Sleep(10))
+            {
+                var stale = netlink.GetNeighbours().Where(one => answers.TryGetValue(one.Address, out var by) && by.Count == 1 && one.Mac != MacAddress.None && !by.Contains(one.Mac)).ToArray();
+                if (stale.Length == 0)
+                    return 0;
+                Assert.True(Stopwatch.GetElapsedTime(begun) < Telling, $"the client was not told: {string.Join("; ", stale.Select(one => $"{one.Address} is not at {one.Mac}, but at {answers[one.Address].Single()}"))}\n{lab.Story}");
+            }
+        });
     }
 
     /// <summary>When each address was first claimed by somebody other than <paramref name="before"/>, as the client's host hears it.</summary>

@@ -16,10 +16,14 @@ public sealed class Observer(World world)
 
     private readonly Dictionary<ViewId, ViewLog> _views = [];
     private readonly HashSet<(int Host, VipAddress Address)> _foreign = [];
+    /// <summary>Where the neighbours believe each address to be: at whoever told them last.</summary>
+    private readonly Dictionary<VipAddress, SimulatedHost> _told = [];
 
     private InvariantException Broken(string invariant, string what) => new(invariant, world.Now, what);
 
     public void NoteForeign(SimulatedHost host, VipAddress address) => _foreign.Add((host.Number, address));
+
+    public void NoteTold(SimulatedHost host, VipAddress address) => _told[address] = host;
 
     private bool Has(SimulatedHost host, VipAddress address) => host.HasAddress(address) && !_foreign.Contains((host.Number, address));
 
@@ -207,6 +211,8 @@ public sealed class Observer(World world)
         var expected = !unit.IsBroken && row.Owner >= 0 && row.Participants.Contains(row.Owner) ? 1 : 0;
         if (hosts.Count != expected || expected == 1 && hosts[0].Name != table.NameOf(row.Owner))
             throw Broken("I4 coverage", $"{row.Address}, owned by '{table.NameOf(row.Owner)}', is on [{string.Join(' ', hosts.Select(host => host.Name))}] long after the last fault");
+        if (expected == 1 && _told[row.Address] != hosts[0])
+            throw Broken("truth on the wire", $"{row.Address} is on {hosts[0].Name}, but the neighbours have last heard that it is on {_told[row.Address].Name}");
         // What the configurations say, independently of the table.
         var could = world.Hosts.Count(host => world.Setting.SetOf(host.Number, host.Variant).Find(unit.Address) is not null);
         if (could > 0 && !unit.IsBroken && row.Owner < 0)

@@ -306,6 +306,9 @@ public sealed class SimulatedHost(World world, int number)
             case PlumbEffect plumb:
                 Plumb(machine, plumb);
                 break;
+            case TellNeighboursEffect tell:
+                world.Observer.NoteTold(this, tell.Address);
+                break;
             case UnplumbEffect unplumb:
                 Unplumb(machine, unplumb);
                 break;
@@ -398,6 +401,7 @@ public sealed class SimulatedHost(World world, int number)
             }
             _kernel[plumb.Address] = (plumb.LeaseMs == 0 ? long.MaxValue : world.Now + plumb.LeaseMs, Random.Next(0, 500));
             world.Observer.AfterAdd(this, plumb.Address);
+            world.Observer.NoteTold(this, plumb.Address);
             Tell(new PlumbedEvent(plumb.Operation));
         });
     }

@@ -96,8 +96,18 @@ public sealed partial class DuravipMachine
                     StartService(local);
                 if (row.Holders != MemberSet.Of(_me) && row.Holders.Without(_me).IsEmpty)
                     _acquiring.Add(row.Address);
+                TellAgain(local, row);
                 break;
         }
+    }
+
+    /// <summary>Whoever joined may have had the address, here or in a component of its own, and told the neighbours so; what still has it must let go first.</summary>
+    private void TellAgain(LocalAddress local, VipRow row)
+    {
+        if (!local.MustTell || !row.Holders.Without(_me).IsEmpty)
+            return;
+        local.MustTell = false;
+        Emit(new TellNeighboursEffect(local.Address));
     }
 
     private bool MayPlumb(VipRow row) =>

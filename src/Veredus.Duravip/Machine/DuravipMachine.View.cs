@@ -72,6 +72,8 @@ public sealed partial class DuravipMachine
             _knownExcluded.Remove(member);
         foreach (var member in members)
             _firstSeen.TryAdd(member, _now);
+        foreach (var local in _locals.Values)
+            local.MustTell |= !changed.Joined.IsEmpty && local.IsHeld;
         var rank = 0;
         for (var n = 0; n < _me; n++)
             rank += _knownExcluded.Contains(members[n]) ? 0 : 1;

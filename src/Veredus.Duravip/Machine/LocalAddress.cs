@@ -30,6 +30,8 @@ internal sealed class LocalAddress(VipAddress address)
     public long RetryAtMs { get; set; }
     /// <summary>Since when the kernel has been without it though it should be there; -1 = it is there.</summary>
     public long MissingSinceMs { get; set; } = -1;
+    /// <summary>The neighbours may have heard since that it is elsewhere.</summary>
+    public bool MustTell { get; set; }
     /// <summary>A RELEASED was sent and not yet delivered.</summary>
     public bool ReleaseInFlight { get; set; }
 
