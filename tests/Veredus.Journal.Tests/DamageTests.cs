@@ -128,6 +128,30 @@ public sealed class DamageTests(ITestOutputHelper output) : JournalFixture
     }
 
     [Fact]
+    public void Foreign_files_in_the_directory_are_not_touched_and_disturb_nothing()
+    {
+        JournalDirectory.Create(Log, unitLimit: 100);
+        JournalDirectory.AddSubscriber(Log, "s");
+        string[] names = ["README", "00000f_x", "ffffffff.bak", "0000000Z", "00000001.idx.old", "cp.zz", "cp.7", "cp.7E", "repair", ".hidden", "pre_commit.old"];
+        foreach (var name in names)
+            File.WriteAllText(Path.Join(Log, name), $"foreign {name}");
+        Directory.CreateDirectory(Path.Join(Log, "00000009"));
+        Directory.CreateDirectory(Path.Join(Log, "directory"));
+
+        Append([.. Enumerable.Range(0, 30).Select(n => $"record {n:00}")]);
+        Assert.Equal("s", Assert.Single(JournalDirectory.Subscribers(Log)).Subscriber);
+        Assert.Equal(Enumerable.Range(0, 30).Select(n => $"record {n:00}"), Drain("s"));
+        JournalDirectory.Clean(Log);
+        var report = JournalDirectory.Repair(Log, dryRun: false);
+        Assert.True(report.IsClean);
+        Append("behind");
+        Assert.Equal(["behind"], Drain("s"));
+
+        Assert.All(names, name => Assert.Equal($"foreign {name}", File.ReadAllText(Path.Join(Log, name))));
+        Assert.True(Directory.Exists(Path.Join(Log, "00000009")));
+    }
+
+    [Fact]
     public void Nothing_that_a_damaged_directory_holds_crashes_a_reader_or_a_repair_or_makes_it_endless()
     {
         var seed = int.TryParse(Environment.GetEnvironmentVariable("VEREDUS_SEED"), out var given) ? given : Random.Shared.Next();

@@ -53,4 +53,49 @@ public sealed class ManagerTests(ITestOutputHelper output)
         Assert.True(complete.ExitCode == 0, complete.Out + complete.Error);
         Assert.Contains("Node Type: Manager", (await lab.ToolAsync("mgr1", "console", "show cluster membership")).Out);
     }
+
+    /// <summary>What a broadcast takes with a host and a corosync for each node; a frozen node keeps nobody's answer.</summary>
+    [LabFact(OnlyWhenAsked = true)]
+    public async Task Sixteen_nodes_on_sixteen_hosts_answer_a_broadcast()
+    {
+        await using var lab = await ManagerLab.StartAsync(16, isSpread: true);
+        try
+        {
+            using var limit = new CancellationTokenSource(LabCluster.Limit);
+            while ((await lab.ToolAsync("mgr1", "run", "--on", "all", "--wait", "60", "version")).Out is var said && !said.StartsWith("16 nodes answered the same", StringComparison.Ordinal))
+                Assert.False(limit.IsCancellationRequested, said);
+            var took = new List<double>();
+            for (var i = 0; i < 30; i++)
+                took.Add((await AnswersAsync(lab, "version")).Max(answer => answer.Seconds));
+            output.WriteLine(string.Create(System.Globalization.CultureInfo.InvariantCulture,
+                $"16 nodes on 16 hosts: last answer after {took.Order().ElementAt(15) * 1000:0} ms (median of 30, {took.Min() * 1000:0} to {took.Max() * 1000:0})"));
+
+            await lab.SignalAsync("mta16", "STOP");
+            var others = new List<double>();
+            for (var i = 0; i < 5; i++)
+            {
+                var answers = await AnswersAsync(lab, "version");
+                Assert.Equal(15, answers.Count);
+                Assert.DoesNotContain(answers, answer => answer.Node == "mta16");
+                others.Add(answers.Max(answer => answer.Seconds));
+            }
+            output.WriteLine(string.Create(System.Globalization.CultureInfo.InvariantCulture,
+                $"with one of them frozen: the others' last answer after {others.Order().ElementAt(2) * 1000:0} ms (median of 5, {others.Min() * 1000:0} to {others.Max() * 1000:0}); waited 6 s for it"));
+            Assert.True(others.Order().ElementAt(2) < 5, "the frozen node delayed the others");
+        }
+        catch
+        {
+            output.WriteLine(lab.Story);
+            throw;
+        }
+    }
+
+    private static async Task<List<(string Node, double Seconds)>> AnswersAsync(ManagerLab lab, string command)
+    {
+        var (_, said, error) = await lab.ToolAsync("mgr1", "run", "--on", "all", "--wait", "6", "--json", command);
+        Assert.True(said.Length > 0, error);
+        using var document = JsonDocument.Parse(said);
+        return [.. document.RootElement.GetProperty("data").GetProperty("nodes").EnumerateArray().Where(node => node.GetProperty("state").GetString() == "answered")
+            .Select(node => (node.GetProperty("node").GetString()!, node.GetProperty("seconds").GetDouble()))];
+    }
 }

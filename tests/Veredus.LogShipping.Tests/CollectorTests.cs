@@ -24,6 +24,26 @@ public sealed class CollectorTests : ShippingFixture
         Assert.True(JournalDirectory.Subscribers(journal)[0].Position >= new RecordId(0, 3));
     }
 
+    [Theory]
+    [InlineData(-1000)]
+    [InlineData(1000)]
+    public async Task A_manager_whose_clock_is_wrong_puts_lines_where_the_nodes_clock_says_and_is_never_ahead(int days)
+    {
+        Node.Make("mainlog");
+        var last = Node.Write("mainlog", "one\n", "two\n");
+        await using var collector = Collect(Settings(pattern: "%Y/%{n}"), new WrongClock(TimeSpan.FromDays(days)));
+        await Arrived(MainLog, last);
+        Assert.Equal("one\ntwo\n", Lines($"{TestNode.WrittenAt.Year}/mta1"));
+        Assert.Single(Directory.GetFiles(Files, "mta1", SearchOption.AllDirectories));
+        Assert.All(collector.Status, log => Assert.True(log.BehindSeconds >= 0, $"{log.BehindSeconds} s"));
+        Assert.Empty(Reports);
+    }
+
+    private sealed class WrongClock(TimeSpan by) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + by;
+    }
+
     [Fact]
     public async Task A_restart_of_the_manager_repeats_and_loses_nothing_whatever_it_had_acknowledged()
     {

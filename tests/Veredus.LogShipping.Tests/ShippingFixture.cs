@@ -37,9 +37,11 @@ public abstract class ShippingFixture : IAsyncDisposable
 
     internal static LogPattern Pattern(string text) => LogPattern.TryParse(text, TimeZoneInfo.Utc, out var pattern, out var error) ? pattern : throw new ArgumentException(error);
 
-    internal LogCollector Collect(LogCollectorSettings settings, params TestNode[] nodes)
+    internal LogCollector Collect(LogCollectorSettings settings, params TestNode[] nodes) => Collect(settings, TimeProvider.System, nodes);
+
+    internal LogCollector Collect(LogCollectorSettings settings, TimeProvider time, params TestNode[] nodes)
     {
-        var collector = LogCollector.Start(settings, Path.Join(Base, "state", settings.ManagerName), new TestSource(settings.ManagerName, nodes.Length > 0 ? nodes : [Node]), TimeProvider.System, Report);
+        var collector = LogCollector.Start(settings, Path.Join(Base, "state", settings.ManagerName), new TestSource(settings.ManagerName, nodes.Length > 0 ? nodes : [Node]), time, Report);
         collector.Acknowledged += (key, id) => Signal(key, id).TrySetResult();
         return collector;
     }
@@ -90,6 +92,9 @@ public abstract class ShippingFixture : IAsyncDisposable
         public LogService Service { get; }
 
         public Dictionary<string, string> Logs { get; } = [];
+
+        /// <summary>By the node's clock, for all that it writes.</summary>
+        public static DateTimeOffset WrittenAt => DateTimeOffset.FromUnixTimeSeconds(1_700_000_000);
 
         /// <summary>Refuses connections while set.</summary>
         public bool IsDown { get; set; }
