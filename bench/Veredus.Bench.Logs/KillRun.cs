@@ -12,11 +12,15 @@ namespace Veredus.Bench.Logs;
 /// <param name="say">Takes lines of progress.</param>
 public sealed class KillRun(string directory, int kills, int seed, Action<string> say) : IDisposable
 {
+    /// <summary>So long nothing may move on the slowest machine; the end of a hang, not a measure.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
     private static readonly string[] Names = ["node", "manager", "reader"];
 
     private readonly Dictionary<string, Process> _processes = [];
     private readonly Stage _stage = new(directory);
     private readonly TextWriter? _log = Environment.GetEnvironmentVariable("VEREDUS_KILL_LOG") is { } path ? TextWriter.Synchronized(new StreamWriter(path) { AutoFlush = true }) : null;
+    private readonly Dictionary<string, string> _lastWords = [];
     private long _lastRead;
 
     /// <summary>Runs it all.</summary>
@@ -71,7 +75,7 @@ public sealed class KillRun(string directory, int kills, int seed, Action<string
         foreach (var argument in (string[])[name, _stage.Directory, load])
             start.ArgumentList.Add(argument);
         var process = Process.Start(start)!;
-        process.ErrorDataReceived += (_, line) => _log?.WriteLine($"{name}: {line.Data}");
+        process.ErrorDataReceived += (_, line) => Hear(name, line.Data);
         process.BeginErrorReadLine();
         _processes[name] = process;
     }
@@ -92,15 +96,48 @@ public sealed class KillRun(string directory, int kills, int seed, Action<string
         await process.WaitForExitAsync(cancellationToken);
     }
 
-    /// <summary>Waits until the manager's file has so many lines more.</summary>
-    private async Task ProgressAsync(int lines, CancellationToken cancellationToken)
+    private void Hear(string name, string? line)
     {
-        var wanted = Length() + (lines * 200L);
-        while (Length() < wanted)
-            await Task.Delay(5, cancellationToken);
-
-        long Length() => new FileInfo(_stage.Collected) is { Exists: true } file ? file.Length : 0;
+        if (string.IsNullOrEmpty(line))
+            return;
+        lock (_lastWords)
+            _lastWords[name] = line;
+        _log?.WriteLine($"{name}: {line}");
     }
+
+    private long Collected => new FileInfo(_stage.Collected) is { Exists: true } file ? file.Length : 0;
+
+    /// <summary>Waits until the manager's file has so many lines more.</summary>
+    private Task ProgressAsync(int lines, CancellationToken cancellationToken)
+    {
+        var wanted = Collected + (lines * 200L);
+        return UntilAsync(() => Collected >= wanted, "lines come to the manager", cancellationToken);
+    }
+
+    /// <summary>Waits as long as something moves.</summary>
+    /// <exception cref="InvalidOperationException">Nothing has moved for long: the product hangs; with the last words of its processes.</exception>
+    private async Task UntilAsync(Func<bool> isDone, string what, CancellationToken cancellationToken)
+    {
+        var (seen, since) = (-1L, Stopwatch.GetTimestamp());
+        while (!isDone())
+        {
+            var notes = new FileInfo(Notes);
+            var now = Collected + (notes.Exists ? notes.Length : 0);
+            if (now != seen)
+                (seen, since) = (now, Stopwatch.GetTimestamp());
+            else if (Stopwatch.GetElapsedTime(since) > Patience)
+                throw new InvalidOperationException($"no more {what} since {Patience.TotalMinutes:0} minutes; last words: {string.Join("; ", LastWords())}");
+            await Task.Delay(5, cancellationToken);
+        }
+    }
+
+    private List<string> LastWords()
+    {
+        lock (_lastWords)
+            return [.. _lastWords.Select(words => $"{words.Key}: {words.Value}")];
+    }
+
+    private string Notes => Path.Join(_stage.Directory, "reader");
 
     private long LastNumber()
     {
@@ -116,12 +153,10 @@ public sealed class KillRun(string directory, int kills, int seed, Action<string
     }
 
     /// <summary>Waits for the file to grow to its length and for the reader's last note.</summary>
-    private async Task ArrivalAsync(long last, CancellationToken cancellationToken)
+    private Task ArrivalAsync(long last, CancellationToken cancellationToken)
     {
-        var notes = Path.Join(_stage.Directory, "reader");
-        while (new FileInfo(_stage.Collected) is not { Exists: true } file || file.Length < last * 200
-            || !File.Exists(notes) || !ReadNotes(notes).EndsWith(string.Create(CultureInfo.InvariantCulture, $"acknowledged {last}\n"), StringComparison.Ordinal))
-            await Task.Delay(50, cancellationToken);
+        var end = string.Create(CultureInfo.InvariantCulture, $"acknowledged {last}\n");
+        return UntilAsync(() => Collected >= last * 200 && File.Exists(Notes) && ReadNotes(Notes).EndsWith(end, StringComparison.Ordinal), "lines come to the manager and the reader", cancellationToken);
     }
 
     private IEnumerable<string> CheckManager(long last)
