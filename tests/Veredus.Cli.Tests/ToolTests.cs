@@ -84,6 +84,45 @@ public sealed class ToolTests
     }
 
     [Fact]
+    public async Task Status_and_check_show_what_servers_say_of_the_configuration_and_what_is_only_to_be_known_is_no_warning()
+    {
+        await using var node = new FakeNodeProcess();
+        node.Answers["config status"] = State("", "\"unconfirmed\": \"revision 3 (abc) of default is taken back\"");
+        var known = await node.RunAsync("status", "--check");
+        Assert.Equal(0, known.ExitCode);
+        Assert.Matches(@"^node      mta01          OK +as of ", known.Out);
+        Assert.Contains("INFO  CONFIG_UNCONFIRMED  revision 3 (abc) of default is taken back\n", known.Out);
+        Assert.StartsWith("VEREDUS OK - 452 messages queued", (await node.RunAsync("check")).Out, StringComparison.Ordinal);
+
+        node.Answers["config status"] = State("CONFIG_NOT_LOADED", "\"unconfirmed\": \"revision 3\", \"behind\": \"mgr2's copy of default lags\"");
+        var wrong = await node.RunAsync("status", "--check");
+        Assert.Equal(11, wrong.ExitCode);
+        Assert.Contains("  2 problems", wrong.Out.Split('\n')[0]);
+        Assert.Equal(["ERROR CONFIG_NOT_LOADED", "WARN  CONFIG_REPLICA_BEHIND", "INFO  CONFIG_UNCONFIRMED"], wrong.Out.Split('\n').Where(line => line.Contains(" CONFIG_", StringComparison.Ordinal)).Select(line => line[..line.IndexOf("  ", 6, StringComparison.Ordinal)]));
+
+        static string State(string code, string more) => $$"""
+            { "node": "mta01", "subcluster": "default", "revision": 2, "commit": "{{new string('a', 40)}}", "global": "{{new string('b', 40)}}", "code": "{{code}}", "text": "why", "at": "2031-05-04T00:00:00+00:00", {{more}} }
+            """.Trim();
+    }
+
+    [Fact]
+    public async Task Status_of_the_cluster_shows_which_nodes_do_not_run_the_servers_configuration()
+    {
+        await using var manager = new FakeNodeProcess();
+        manager.Answers["delegate config status"] = $$"""
+            {"complete":true,"missing":[],"nodes":[{{Node("mta1", "CONFIG_DRIFT")}},{{Node("mta2", "CONFIG_DRIFT")}},{{Node("mta3", "")}},{"node":"mta4","state":"answered","code":404}]}
+            """.Trim();
+        var outcome = await manager.RunAsync("status", "--check", "--manager", manager.Socket);
+        Assert.Equal(10, outcome.ExitCode);
+        Assert.Matches(@"^cluster   from mta01 +WARN  1 problem ", outcome.Out);
+        Assert.Contains("WARN  CONFIG_DRIFT  mta1 mta2: local changes\nINFO  CONFIG_UNCONFIRMED  revision 3 waits\n", outcome.Out);
+
+        static string Node(string name, string code) => $$"""
+            {"node":"{{name}}","state":"answered","code":0,"data":{"node":"{{name}}","subcluster":"default","revision":2,"commit":"c","global":"g","code":"{{code}}","text":"local changes","at":"2031-05-04T00:00:00+00:00","unconfirmed":"revision 3 waits"} }
+            """.Trim();
+    }
+
+    [Fact]
     public async Task Check_speaks_as_monitoring_plugins_do()
     {
         await using var node = new FakeNodeProcess();

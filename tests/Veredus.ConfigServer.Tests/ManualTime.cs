@@ -1,12 +1,13 @@
 namespace Veredus.ConfigServer.Tests;
 
 /// <summary>A clock that the test drives: timers fire when it is advanced.</summary>
-internal sealed class ManualTime : TimeProvider
+/// <param name="start">Null: now.</param>
+internal sealed class ManualTime(DateTimeOffset? start = null) : TimeProvider
 {
     private readonly Lock _gate = new();
     private readonly List<Timer> _timers = [];
     private TaskCompletionSource _added = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private DateTimeOffset _now = DateTimeOffset.UtcNow;
+    private DateTimeOffset _now = start ?? DateTimeOffset.UtcNow;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 

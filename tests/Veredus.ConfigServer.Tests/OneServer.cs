@@ -14,6 +14,8 @@ internal sealed class OneServer : IAsyncDisposable
 
     public List<string> Log { get; } = [];
 
+    private TaskCompletionSource _said = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public static async Task<OneServer> StartAsync(TimeProvider? time = null, params string[] hosts)
     {
         var one = new OneServer();
@@ -39,10 +41,12 @@ internal sealed class OneServer : IAsyncDisposable
     public Task<Head> HeadAsync() => Server.Store.Open("default").HeadAsync(default);
 
     /// <summary>Runs eccfg on a host and expects an exit code; what it said.</summary>
-    public async Task<string> RunAsync(string host, int expected, params string[] words)
+    public Task<string> RunAsync(string host, int expected, params string[] words) => RunAsync(host, expected, TimeProvider.System, words);
+
+    public async Task<string> RunAsync(string host, int expected, TimeProvider time, params string[] words)
     {
         using var output = new StringWriter();
-        var code = await Eccfg.RunAsync(new(output, output, TextReader.Null, null, null, name => name switch { "USER" => "admin", "ECCFG_PASSWORD" => "secret", _ => null }, TimeProvider.System)
+        var code = await Eccfg.RunAsync(new(output, output, TextReader.Null, null, null, name => name switch { "USER" => "admin", "ECCFG_PASSWORD" => "secret", _ => null }, time)
         {
             Running = _ => Task.FromResult<string?>("running = true\n"),
         }, [.. words, "--etc", Below(host)], default);
@@ -65,7 +69,27 @@ internal sealed class OneServer : IAsyncDisposable
     private void Note(string line)
     {
         lock (Log)
+        {
             Log.Add(line);
+            _said.TrySetResult();
+            _said = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+    }
+
+    /// <summary>Waits until a line with this text was logged.</summary>
+    public async Task SaidAsync(string text)
+    {
+        while (true)
+        {
+            Task more;
+            lock (Log)
+            {
+                if (Log.Any(line => line.Contains(text, StringComparison.Ordinal)))
+                    return;
+                more = _said.Task;
+            }
+            await more.WaitAsync(Hang);
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -59,6 +59,51 @@ public sealed class PlanTests
     }
 
     [Fact]
+    public async Task The_host_that_commits_is_asked_as_well()
+    {
+        await using var one = await OneServer.StartAsync();
+        var asked = 0;
+        Task<NodeEffect> Plan(string tree)
+        {
+            Interlocked.Increment(ref asked);
+            return Task.FromResult(File.ReadAllText(Path.Combine(tree, "default/a.conf")).Contains("bad", StringComparison.Ordinal) ? NodeEffect.Refusing("mta1", "default", ["no such interface"])
+                : new NodeEffect("mta1", "default", [], [], [new("max_outbound_connections", "10", "20")], [], [], [], [], [], [], [], [], []));
+        }
+
+        await using var own = await one.FollowAsync("mta1", plan: (tree, _) => Plan(tree));
+        one.Write("mta1", "default/a.conf", "# 1\n");
+        Assert.Contains("max_outbound_connections  10 -> 20   on mta1", await one.RunAsync("mta1", 0, "plan"), StringComparison.Ordinal);
+        Assert.Contains("Committed revision 2.", await one.RunAsync("mta1", 0, "commit", "--add-all"), StringComparison.Ordinal);
+        Assert.Equal(2, asked);
+        await own.UntilAsync(state => state is { Revision: 2, Code: "" }, one.Hang);
+        one.Write("mta1", "default/a.conf", "# bad\n");
+        Assert.Contains("mta1: no such interface", await one.RunAsync("mta1", 1, "commit"), StringComparison.Ordinal);
+        Assert.Equal(2, (await one.HeadAsync()).Revision);
+        Assert.Equal("# bad\n", one.Read("mta1", "default/a.conf"));
+    }
+
+    [Fact]
+    public async Task A_host_whose_node_is_looking_waits_for_it_instead_of_giving_up()
+    {
+        var time = new ManualTime();
+        await using var one = await OneServer.StartAsync(null, "mta1");
+        var node = HostLock.Take(one.Below("mta1"));
+        var status = one.RunAsync("mta1", 0, time, "status");
+        await time.UntilTimerAsync(TimeSpan.FromMilliseconds(100), one.Hang);
+        node.Dispose();
+        time.Advance(TimeSpan.FromMilliseconds(100));
+        Assert.Contains("revision 1", await status, StringComparison.Ordinal);
+
+        using (HostLock.Take(one.Below("mta1")))
+        {
+            var refused = one.RunAsync("mta1", 1, time, "status");
+            await time.UntilTimerAsync(TimeSpan.FromMilliseconds(100), one.Hang);
+            time.Advance(TimeSpan.FromSeconds(16));
+            Assert.Contains("another eccfg is at work on this host", await refused, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task A_commit_that_nobody_keeps_is_taken_back_and_meanwhile_it_is_the_last()
     {
         var time = new ManualTime();

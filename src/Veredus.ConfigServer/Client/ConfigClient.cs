@@ -24,8 +24,29 @@ public sealed class KnownServers(string etc)
         if (servers.Select(ServerAccess.HostAndPort).All(server => File.Exists(FileOf(server.Host, server.Port))))
             return;
         foreach (var server in (await trusted.StatusAsync(cancellationToken)).Servers)
-            if (!File.Exists(FileOf(server.Host, server.Port)))
-                Pin(server.Host, server.Port, server.Certificate);
+            Learn(server);
+    }
+
+    /// <summary>Pins what a trusted server says of another: one that is new here, or a renewed certificate with the key that is pinned already.</summary>
+    public void Learn(ServerInfo server)
+    {
+        var file = FileOf(server.Host, server.Port);
+        if (!File.Exists(file) || (File.ReadAllText(file) is var pinned && pinned.Trim() != server.Certificate.Trim() && HasSameKey(pinned, server.Certificate)))
+            Pin(server.Host, server.Port, server.Certificate);
+    }
+
+    private static bool HasSameKey(string left, string right)
+    {
+        try
+        {
+            using var one = X509Certificate2.CreateFromPem(left);
+            using var other = X509Certificate2.CreateFromPem(right);
+            return Fingerprint(one) == Fingerprint(other);
+        }
+        catch (CryptographicException)
+        {
+            return false;
+        }
     }
 
     public string FileOf(string host, int port) => Path.Combine(Directory, $"{host.Replace('/', '_')}:{port}.pem");

@@ -103,7 +103,7 @@ public sealed partial class Eccfg
             {
                 _host.Out.WriteLine($"{repository.Name}  {(repository.Conflict ? "CONFLICT" : repository.WhyNoCommit is null || repository.Master != status.Node ? "ok" : repository.WhyNoCommit)}");
                 foreach (var server in repository.Servers)
-                    _host.Out.WriteLine($"  {server.Server,-20} {(server.Server == repository.Master ? "MASTER" : "SLAVE"),-7} revision {server.Revision} ({server.Commit[..7]}){(server.Revision < repository.Revision ? "  behind" : "")}");
+                    _host.Out.WriteLine($"  {server.Server,-20} {(server.Server == repository.Master ? "MASTER" : "SLAVE"),-7} revision {server.Revision} ({server.Commit[..7]}){(server.BehindSeconds is { } seconds ? $"  behind for {seconds} s" : server.Revision < repository.Revision ? "  behind" : "")}");
                 foreach (var node in (status.Nodes ?? []).Where(node => node.Subcluster == repository.Name))
                     _host.Out.WriteLine($"  {node.Node,-20} node    revision {node.Revision} ({node.Commit[..7]}){(node.Code.Length > 0 ? $"  {node.Code}: {node.Text.ReplaceLineEndings(" ")}" : "")}");
             }

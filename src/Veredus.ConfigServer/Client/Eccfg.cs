@@ -21,6 +21,7 @@ public sealed record EccfgHost(
 public sealed partial class Eccfg
 {
     private const string DefaultEtc = "/etc/veredus";
+    private static readonly TimeSpan s_lockWait = TimeSpan.FromSeconds(15);
     private readonly EccfgHost _host;
     private readonly EccfgArguments _arguments;
     private readonly string _etc;
@@ -90,7 +91,8 @@ public sealed partial class Eccfg
         var words = _arguments.Words.Skip(1).ToList();
         if (_arguments.Words[0] is "subcluster")
             return await SubclusterAsync(words, cancellationToken);
-        _lock = HostLock.Take(_etc);
+        // The node of this host takes it for a moment whenever it looks for a new revision.
+        _lock = await HostLock.TakeAsync(_etc, s_lockWait, _host.Time, cancellationToken);
         try
         {
             return await RunAsync(words, cancellationToken);
@@ -142,10 +144,12 @@ public sealed partial class Eccfg
         }
         Say($"{host}:{port} has the key {fingerprint}");
         using var link = Access(boot).Open(host, port);
+        // The API says more clearly than git what is wrong with a password, a certificate or a subcluster's name.
+        var heads = await link.Client.HeadsAsync(boot.ClusterName, cancellationToken);
         var files = await _copy.BootstrapAsync(link.Remote, boot.ClusterName, cancellationToken);
         try
         {
-            await known.LearnAsync(link.Client, (await link.Client.HeadsAsync(boot.ClusterName, cancellationToken)).Servers, cancellationToken);
+            await known.LearnAsync(link.Client, heads.Servers, cancellationToken);
             AtomicFile.Write(AutoPull.ServicePasswordFile(_etc), Encoding.ASCII.GetBytes(await link.Client.ServicePasswordAsync(cancellationToken) + "\n"));
         }
         catch (EccfgException exception) when (exception.ExitCode == EccfgExit.NotAllowed)

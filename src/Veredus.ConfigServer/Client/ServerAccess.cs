@@ -49,8 +49,19 @@ public sealed class ServerAccess(string etc, ClusterBoot boot, string user, Func
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                using var link = Open(host, port);
-                return await work(link.Remote, link.Client);
+                try
+                {
+                    using var link = Open(host, port);
+                    return await work(link.Remote, link.Client);
+                }
+                catch (UntrustedServerException)
+                {
+                    // git knows only the pinned certificate: asked over the API, a server with a renewed one and the same key is pinned anew.
+                    using var link = Open(host, port);
+                    await link.Client.StatusAsync(cancellationToken);
+                }
+                using var again = Open(host, port);
+                return await work(again.Remote, again.Client);
             }
             catch (EccfgException exception) when (exception.ExitCode == EccfgExit.Unreachable)
             {
@@ -80,9 +91,8 @@ public sealed class ServerAccess(string etc, ClusterBoot boot, string user, Func
     public ServerLink OpenKnown(ServerStatus status, string name)
     {
         var server = status.Servers.FirstOrDefault(server => server.Name == name) ?? throw new EccfgException(EccfgExit.Unreachable, $"{name} is no configuration server that {status.Node} sees now; try again in a moment");
-        var known = new KnownServers(etc);
-        if (authority is null && !File.Exists(known.FileOf(server.Host, server.Port)))
-            known.Pin(server.Host, server.Port, server.Certificate);
+        if (authority is null)
+            new KnownServers(etc).Learn(server);
         return Open(server.Host, server.Port);
     }
 }

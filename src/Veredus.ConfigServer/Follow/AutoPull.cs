@@ -103,7 +103,7 @@ public static class AutoPull
                 (code, text) = (FollowCodes.Drift, exception.Message);
             }
             var isSame = wanted is null || (wanted.Commit == commit && wanted.Global == global);
-            return new(new(boot.NodeName, boot.ClusterName, revision, commit, global, isSame ? null : wanted!.Commit != commit ? wanted.Commit : wanted.Global, code, text, time.GetUtcNow()), boot.ReloadConfigOnUpdate);
+            return new(new(boot.NodeName, boot.ClusterName, revision, commit, global, isSame ? null : wanted!.Commit != commit ? wanted.Commit : wanted.Global, code, text, time.GetUtcNow(), wanted?.Unconfirmed, wanted?.Behind), boot.ReloadConfigOnUpdate);
         }
     }
 }

@@ -15,8 +15,13 @@ public static class FollowCodes
     /// <summary>No configuration server answers.</summary>
     public const string Unreachable = "CONFIG_UNREACHABLE";
 
-    /// <summary>ERROR or WARN, as <c>veredus status</c> shows it.</summary>
-    public static string Severity(string code) => code is NotLoaded or Conflict ? "ERROR" : "WARN";
+    /// <summary>The servers' revision waits for <c>eccfg keep</c>.</summary>
+    public const string Unconfirmed = "CONFIG_UNCONFIRMED";
+    /// <summary>A configuration server's copy lags.</summary>
+    public const string ReplicaBehind = "CONFIG_REPLICA_BEHIND";
+
+    /// <summary>ERROR, WARN or INFO, as <c>veredus status</c> shows it.</summary>
+    public static string Severity(string code) => code switch { NotLoaded or Conflict => "ERROR", Unconfirmed => "INFO", _ => "WARN" };
 }
 
 /// <summary>What a node runs, and why it is not what the servers have.</summary>
@@ -25,8 +30,26 @@ public static class FollowCodes
 /// <param name="Code">One of <see cref="FollowCodes"/>; empty: all is well.</param>
 /// <param name="Text">The error's text, with file and line.</param>
 /// <param name="At">When it became so.</param>
-public sealed record FollowState(string Node, string Subcluster, int Revision, string Commit, string Global, string? Wanted, string Code, string Text, DateTimeOffset At)
+/// <param name="Unconfirmed">What the servers say waits to be kept; null = nothing.</param>
+/// <param name="Behind">Which servers lag; null = none.</param>
+public sealed record FollowState(
+    string Node, string Subcluster, int Revision, string Commit, string Global, string? Wanted, string Code, string Text, DateTimeOffset At, string? Unconfirmed = null, string? Behind = null)
 {
+    /// <summary>All that is to be known of it, as codes and texts.</summary>
+    [JsonIgnore]
+    public IEnumerable<(string Code, string Text)> Findings
+    {
+        get
+        {
+            if (Code.Length > 0)
+                yield return (Code, Text);
+            if (Behind is not null)
+                yield return (FollowCodes.ReplicaBehind, Behind);
+            if (Unconfirmed is not null)
+                yield return (FollowCodes.Unconfirmed, Unconfirmed);
+        }
+    }
+
     /// <summary>Whether this node runs a commit of one of its two repositories.</summary>
     public bool Runs(string repository, string commit) => (repository == WorkingCopy.GlobalName ? Global : Commit) == commit;
 }

@@ -1,10 +1,11 @@
-using System.Security.Cryptography.X509Certificates;
+using System.Net.Security;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Veredus.Cluster;
@@ -46,12 +47,12 @@ public sealed class ConfigServerHost : IAsyncDisposable
     public const string NodeGroup = FollowMessage.Group;
     private const long MaxRequestBytes = 160 * 1024 * 1024;
     private readonly WebApplication _web;
-    private readonly X509Certificate2 _certificate;
+    private readonly CertificateKeeper _certificate;
     private readonly FileSystemWatcher _watcher;
     private readonly ConfirmationKeeper _confirmations;
 
-    private ConfigServerHost(WebApplication web, X509Certificate2 certificate, Replicator replicator, FollowDesk desk, ConfirmationKeeper confirmations, RepositoryStore store, UserFile users, FileSystemWatcher watcher, int port) =>
-        (_web, _certificate, Replicator, Desk, _confirmations, Store, Users, _watcher, Port) = (web, certificate, replicator, desk, confirmations, store, users, watcher, port);
+    private ConfigServerHost(WebApplication web, CertificateKeeper certificate, Replicator replicator, FollowDesk desk, ConfirmationKeeper confirmations, LagKeeper lags, RepositoryStore store, UserFile users, FileSystemWatcher watcher, int port) =>
+        (_web, _certificate, Replicator, Desk, _confirmations, Lags, Store, Users, _watcher, Port) = (web, certificate, replicator, desk, confirmations, lags, store, users, watcher, port);
 
     public int Port { get; }
 
@@ -63,8 +64,10 @@ public sealed class ConfigServerHost : IAsyncDisposable
 
     internal FollowDesk Desk { get; }
 
+    internal LagKeeper Lags { get; }
+
     /// <summary>PEM; what clients pin.</summary>
-    public string CertificatePem => _certificate.ExportCertificatePem();
+    public string CertificatePem => _certificate.Pem;
 
     /// <summary>Makes what is missing (repositories <c>global</c> and <c>default</c>, key, certificate), listens, joins the group.</summary>
     public static async Task<ConfigServerHost> StartAsync(ConfigServerOptions options, CancellationToken cancellationToken)
@@ -77,7 +80,7 @@ public sealed class ConfigServerHost : IAsyncDisposable
             await store.CreateAsync(name, cancellationToken);
         var users = new UserFile(Path.Combine(options.Directory, "users"), options.Time);
         users.SetService(options.ServicePassword);
-        var certificate = ServerCertificate.LoadOrCreate(Path.Combine(options.Directory, "tls"), [options.HostName, "localhost", "127.0.0.1"], options.Time.GetUtcNow());
+        var certificate = new CertificateKeeper(Path.Combine(options.Directory, "tls"), [options.HostName, "localhost", "127.0.0.1"], options.Time, options.Log);
 
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -87,7 +90,10 @@ public sealed class ConfigServerHost : IAsyncDisposable
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxRequestBytes;
             kestrel.Limits.MaxConcurrentConnections = 512;
-            kestrel.ListenAnyIP(options.Port, listen => listen.UseHttps(certificate));
+            kestrel.ListenAnyIP(options.Port, listen => listen.UseHttps(new TlsHandshakeCallbackOptions
+            {
+                OnConnection = _ => new(new SslServerAuthenticationOptions { ServerCertificateContext = certificate.Context }),
+            }));
         });
         var web = builder.Build();
         Replicator? replicator = null;
@@ -98,18 +104,20 @@ public sealed class ConfigServerHost : IAsyncDisposable
         var address = web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         var port = new Uri(address.Replace("[::]", "localhost", StringComparison.Ordinal)).Port;
         var gate = new PushGate(store);
-        replicator = new(store, options.Bus ?? new InProcessBus(Group), new(options.NodeName, options.HostName, port, certificate.ExportCertificatePem()), users, options.ServicePassword, options.RequireMajority, options.Time, options.Log);
+        replicator = new(store, options.Bus ?? new InProcessBus(Group), new(options.NodeName, options.HostName, port, certificate.Pem), users, options.ServicePassword, options.RequireMajority, options.Time, options.Log);
         var desk = new FollowDesk(options.NodeBus ?? new InProcessBus(FollowMessage.Group), options.Time, () => replicator.Notices, Path.Combine(options.Directory, "nodes"), options.Log);
         replicator.Changed += desk.Announce;
+        certificate.Changed += replicator.ShowCertificate;
         var confirmations = new ConfirmationKeeper(store, replicator, options.NodeName, options.Time, options.Log);
         replicator.Changed += confirmations.Look;
-        (git, api) = (new(store, gate, replicator), new(store, gate, replicator, desk, users, options.NodeName, options.ServicePassword, Path.Combine(options.Directory, "conflicts"), options.Time));
+        var lags = new LagKeeper(replicator, options.Time, options.Log);
+        (git, api) = (new(store, gate, replicator), new(store, gate, replicator, desk, confirmations, lags, users, options.NodeName, options.ServicePassword, Path.Combine(options.Directory, "conflicts"), options.Time));
         replicator.Start();
         // 'configd user' in another process: the other servers hear of it at once.
         var watcher = new FileSystemWatcher(options.Directory, "users") { NotifyFilter = NotifyFilters.FileName | NotifyFilters.LastWrite };
         watcher.Renamed += (_, _) => replicator.TellUsers();
         watcher.EnableRaisingEvents = true;
-        return new(web, certificate, replicator, desk, confirmations, store, users, watcher, port);
+        return new(web, certificate, replicator, desk, confirmations, lags, store, users, watcher, port);
     }
 
     private static async Task HandleAsync(HttpContext context, UserFile users, Func<(GitBackend?, ControlApi?)> parts)
@@ -166,9 +174,10 @@ public sealed class ConfigServerHost : IAsyncDisposable
         _watcher.Dispose();
         await _web.StopAsync();
         await _confirmations.DisposeAsync();
+        await Lags.DisposeAsync();
         await Replicator.DisposeAsync();
         await Desk.DisposeAsync();
         await _web.DisposeAsync();
-        _certificate.Dispose();
+        await _certificate.DisposeAsync();
     }
 }

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Veredus.ConfigServer;
 
 /// <summary>On the master: takes a commit back when its time is over and nobody has confirmed it.</summary>
@@ -6,6 +8,7 @@ internal sealed class ConfirmationKeeper(RepositoryStore store, Replicator repli
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _gate = new();
     private readonly Dictionary<string, (CommitId Commit, Task Waiting)> _waiting = [];
+    private readonly ConcurrentDictionary<string, (CommitId Commit, TimeSpan? Within)> _asked = [];
 
     /// <summary>A head or a master has changed. A master counts from here on, also one that has just become it.</summary>
     public void Look(HeadNotice head)
@@ -18,6 +21,15 @@ internal sealed class ConfirmationKeeper(RepositoryStore store, Replicator repli
                 return;
             _waiting[head.Repository] = (new(head.Commit), Task.Run(() => WaitAsync(head.Repository, new(head.Commit))));
         }
+    }
+
+    /// <summary>How long the tip of a repository waits to be kept; null: it does not. Known on every server, master or not.</summary>
+    public async Task<TimeSpan?> OfTipAsync(string name, CommitId tip, CancellationToken cancellationToken)
+    {
+        // All nodes ask at every revision; git is asked once.
+        if (!_asked.TryGetValue(name, out var known) || known.Commit != tip)
+            _asked[name] = known = (tip, await Confirmation.OfAsync(store.Open(name), tip, cancellationToken));
+        return known.Within;
     }
 
     private async Task WaitAsync(string name, CommitId commit)

@@ -11,7 +11,8 @@ namespace Veredus.ConfigServer;
 public sealed record RepositoryStatus(string Name, int Revision, string Commit, string? Master, IReadOnlyList<string> Slaves, bool Conflict, string? Override, string? WhyNoCommit, IReadOnlyList<ServerHead> Servers, IReadOnlyList<string>? Marks = null);
 
 /// <summary>Where one server stands.</summary>
-public sealed record ServerHead(string Server, int Revision, string Commit);
+/// <param name="BehindSeconds">How long its copy has lagged, from a minute on; null = it does not.</param>
+public sealed record ServerHead(string Server, int Revision, string Commit, int? BehindSeconds = null);
 
 /// <summary>The answer of <c>/api/v1/status</c>.</summary>
 /// <param name="Nodes">The nodes that follow over the bus, and what they run.</param>
@@ -22,7 +23,9 @@ public sealed record ServerStatus(string Node, IReadOnlyList<ServerInfo> Servers
 /// <param name="Global">Of <c>global</c>'s.</param>
 /// <param name="Conflict">Which of the two is in CONFLICT; null = none.</param>
 /// <param name="Servers">Where the configuration servers are, as host:port.</param>
-public sealed record RepositoryHeads(int Revision, string Commit, string Global, string? Conflict, IReadOnlyList<string> Servers);
+/// <param name="Unconfirmed">Which of the two tips waits to be kept, in words; null = none.</param>
+/// <param name="Behind">Which servers' copies of the two lag, in words; null = none.</param>
+public sealed record RepositoryHeads(int Revision, string Commit, string Global, string? Conflict, IReadOnlyList<string> Servers, string? Unconfirmed = null, string? Behind = null);
 
 /// <summary>The answer of <c>/api/v1/pending</c>: servers that are present and have not the commit yet.</summary>
 public sealed record PendingServers(IReadOnlyList<string> Pending);
@@ -35,7 +38,7 @@ public sealed record PendingServers(IReadOnlyList<string> Pending);
 internal sealed partial class ControlJson : JsonSerializerContext;
 
 /// <summary>What <c>eccfg subcluster</c> asks. Reads are for every user, deeds for those who may write the repository.</summary>
-internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicator replicator, FollowDesk desk, UserFile users, string nodeName, string servicePassword, string conflictDirectory, TimeProvider time)
+internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicator replicator, FollowDesk desk, ConfirmationKeeper confirmations, LagKeeper lags, UserFile users, string nodeName, string servicePassword, string conflictDirectory, TimeProvider time)
 {
     private static readonly TimeSpan PlanWait = TimeSpan.FromSeconds(60), InForceWait = TimeSpan.FromSeconds(30);
 
@@ -50,7 +53,7 @@ internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicato
             else if (HttpMethods.IsGet(context.Request.Method) && what == "pending")
                 await Results.Json(new PendingServers(await replicator.WaitForAcknowledgementAsync(Known(Asked("repository")), new(Asked("commit")), byAll: true, context.RequestAborted)), ControlJson.Default.PendingServers).ExecuteAsync(context);
             else if (HttpMethods.IsGet(context.Request.Method) && what == "heads")
-                await Results.Json(Heads(Known(Asked("repository"))), ControlJson.Default.RepositoryHeads).ExecuteAsync(context);
+                await Results.Json(await HeadsAsync(Known(Asked("repository")), context.RequestAborted), ControlJson.Default.RepositoryHeads).ExecuteAsync(context);
             else if (HttpMethods.IsGet(context.Request.Method) && what == "followed")
                 await Results.Json(await desk.WaitAsync(Asked("repository"), Known(Asked("part")), Asked("commit"), context.RequestAborted), ControlJson.Default.IReadOnlyListFollowState).ExecuteAsync(context);
             else if (HttpMethods.IsPost(context.Request.Method) && what == "plan" && user.MayWrite(Asked("repository")))
@@ -67,7 +70,7 @@ internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicato
         }
         catch (EccfgException exception)
         {
-            var status = exception.ExitCode switch { EccfgExit.Conflict => StatusCodes.Status409Conflict, EccfgExit.Usage => StatusCodes.Status400BadRequest, _ => StatusCodes.Status422UnprocessableEntity };
+            var status = exception.ExitCode switch { EccfgExit.Conflict => StatusCodes.Status409Conflict, EccfgExit.Usage => StatusCodes.Status400BadRequest, EccfgExit.Unreachable => StatusCodes.Status503ServiceUnavailable, _ => StatusCodes.Status422UnprocessableEntity };
             await ConfigServerHost.RefuseAsync(context, status, exception.Message);
         }
         catch (Exception exception) when (exception is ArgumentException or GitException)
@@ -131,7 +134,9 @@ internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicato
         }
     }
 
-    private string Known(string repository) => replicator.Replicas.ContainsKey(repository) ? repository : throw new EccfgException(EccfgExit.Usage, $"there is no subcluster '{repository}'.");
+    private string Known(string repository) => replicator.Replicas.ContainsKey(repository) ? repository
+        : store.Has(repository) ? throw new TryAgainException($"{nodeName} has only just started and does not serve {repository} yet; {ConfigServer.Replica.TryAgain}")
+        : throw new EccfgException(EccfgExit.Usage, $"there is no subcluster '{repository}'.");
 
     private Replica Replica(string repository) => replicator.Replicas[Known(repository)];
 
@@ -203,20 +208,38 @@ internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicato
         return answers;
     }
 
-    private RepositoryHeads Heads(string subcluster)
+    private async Task<RepositoryHeads> HeadsAsync(string subcluster, CancellationToken cancellationToken)
     {
-        var (own, global) = (replicator.Replicas[subcluster], replicator.Replicas[WorkingCopy.GlobalName]);
+        var (own, global) = (replicator.Replicas[subcluster], replicator.Replicas[Known(WorkingCopy.GlobalName)]);
         return new(own.Head.Revision, own.Head.Commit.Hex, global.Head.Commit.Hex, own.InConflict ? subcluster : global.InConflict ? WorkingCopy.GlobalName : null,
-            [.. replicator.Servers.Select(server => $"{server.Host}:{server.Port}")]);
+            [.. replicator.Servers.Select(server => $"{server.Host}:{server.Port}")], await UnconfirmedAsync([(subcluster, own.Head), (WorkingCopy.GlobalName, global.Head)], cancellationToken), Behind(subcluster, WorkingCopy.GlobalName));
     }
+
+    private async Task<string?> UnconfirmedAsync((string Name, Head Head)[] tips, CancellationToken cancellationToken)
+    {
+        var waiting = new List<string>();
+        foreach (var (name, head) in tips)
+            if (await confirmations.OfTipAsync(name, head.Commit, cancellationToken) is { } within)
+                waiting.Add($"{head} of {name} is taken back {Span(within)} after its commit unless 'eccfg keep' comes");
+        return waiting.Count == 0 ? null : string.Join("; ", waiting);
+    }
+
+    private string? Behind(params string[] names)
+    {
+        var behind = names.SelectMany(name => lags.Behind(name).Select(lag => $"{lag.Server}'s copy of {name} lags by more than {ReplicaLag.PatienceSeconds:0} s")).ToList();
+        return behind.Count == 0 ? null : string.Join("; ", behind);
+    }
+
+    private static string Span(TimeSpan span) => span.TotalSeconds % 60 == 0 ? $"{span.TotalMinutes:0} min" : $"{span.TotalSeconds:0} s";
 
     private ServerStatus Status() => new(nodeName, [.. replicator.Servers], [.. replicator.Replicas.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry =>
     {
         var replica = entry.Value;
+        var behind = lags.Behind(entry.Key).ToDictionary(lag => lag.Server, lag => lag.For);
         return new RepositoryStatus(entry.Key, replica.Head.Revision, replica.Head.Commit.Hex, replica.MasterName,
             [.. replica.Reports.Where(report => report.Key != replica.Standing.Master).Select(report => report.Value.Server).Order(StringComparer.Ordinal)],
             replica.InConflict, replica.Memory.Override.Server, replicator.WhyNoCommit(entry.Key),
-            [.. replica.Reports.Values.Select(report => new ServerHead(report.Server, report.Head.Revision, report.Head.Commit.Hex)).OrderBy(head => head.Server, StringComparer.Ordinal)],
+            [.. replica.Reports.Values.Select(report => new ServerHead(report.Server, report.Head.Revision, report.Head.Commit.Hex, behind.TryGetValue(report.Server, out var since) ? (int)since.TotalSeconds : null)).OrderBy(head => head.Server, StringComparer.Ordinal)],
             replica.InConflict ? [.. replica.Marks.Where(mark => mark != replica.Head.Commit.Hex)] : null);
     })], desk.Nodes);
 }

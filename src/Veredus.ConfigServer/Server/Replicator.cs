@@ -13,6 +13,7 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
     private readonly Channel<Func<Task>> _work = Channel.CreateBounded<Func<Task>>(1024);
     private readonly CancellationTokenSource _stop = new();
     private readonly List<Task> _running = [];
+    private volatile string? _renewed;
     private ImmutableDictionary<string, Replica> _replicas = ImmutableDictionary<string, Replica>.Empty;
     private ImmutableDictionary<MemberId, ServerInfo> _servers = ImmutableDictionary<MemberId, ServerInfo>.Empty;
     private ImmutableSortedSet<string> _known = [self.Name];
@@ -22,7 +23,9 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
 
     public IReadOnlyDictionary<string, Replica> Replicas => _replicas;
 
-    public IEnumerable<ServerInfo> Servers => _servers.Values.Append(self).DistinctBy(server => server.Name).OrderBy(server => server.Name, StringComparer.Ordinal);
+    private ServerInfo Self => _renewed is { } certificate ? self with { Certificate = certificate } : self;
+
+    public IEnumerable<ServerInfo> Servers => _servers.Values.Append(Self).DistinctBy(server => server.Name).OrderBy(server => server.Name, StringComparer.Ordinal);
 
     /// <summary>Where pushes go when not here; null when they go here or nowhere.</summary>
     public string? MasterUrl(string repository) =>
@@ -95,6 +98,9 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
         }
     }
 
+    /// <summary>Ends when anything has changed after it was taken.</summary>
+    public Task NextChange => _changed.Task;
+
     /// <summary>Waits until a condition holds; tests and start-up use it.</summary>
     public async Task UntilAsync(Func<bool> condition, CancellationToken cancellationToken)
     {
@@ -147,7 +153,7 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
             case GroupEvent.View view:
                 _members = [.. view.Membership.Members];
                 _servers = _servers.RemoveRange(_servers.Keys.Where(member => !_members.Contains(member)));
-                Send(new(null, Hello: self));
+                Send(new(null, Hello: Self));
                 TellUsers();
                 foreach (var name in store.Names())
                     await TakeUpAsync(name);
@@ -198,6 +204,13 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
             await ApplyAsync(name, new ReplicaEvent.Overridden(forced, said.Leader));
         if (said.Freeze is { Length: > 0 and < 200 } mark && !mark.AsSpan().ContainsAny('\n', ' '))
             await ApplyAsync(name, new ReplicaEvent.Frozen(mark));
+    }
+
+    /// <summary>This server shows another certificate: the others pin what is said here.</summary>
+    public void ShowCertificate(string pem)
+    {
+        _renewed = pem;
+        Send(new(null, Hello: Self));
     }
 
     /// <summary>Tells the other servers this one's users; the newest file wins.</summary>

@@ -20,6 +20,14 @@ public sealed class RepositoryStore(string root)
         exit $verdict
         """;
 
+    /// <summary>Of every repository here. Files that are larger than any that is taken are looked at in pieces: what somebody sends is never all in memory.</summary>
+    private static readonly (string Name, string Value)[] s_settings =
+    [
+        ("receive.denyNonFastForwards", "true"), ("receive.denyDeletes", "true"), ("receive.fsckObjects", "true"), ("receive.maxInputSize", "128m"),
+        ("receive.advertisePushOptions", "true"), ("http.receivepack", "true"), ("core.fsync", "all"), ("gc.auto", "0"), ("core.logAllRefUpdates", "true"),
+        ("uploadpack.allowAnySHA1InWant", "true"), ("core.bigFileThreshold", "17m"),
+    ];
+
     public string Root => root;
 
     public GitRepository Open(string name) => new(Path.Combine(root, name + ".git"));
@@ -39,13 +47,7 @@ public sealed class RepositoryStore(string root)
         ClusterBoot.CheckName(name, "subcluster");
         var repository = Open(name);
         await repository.InitAsync(cancellationToken);
-        foreach (var (setting, value) in new[]
-        {
-            ("receive.denyNonFastForwards", "true"), ("receive.denyDeletes", "true"), ("receive.fsckObjects", "true"), ("receive.maxInputSize", "128m"),
-            ("receive.advertisePushOptions", "true"), ("http.receivepack", "true"), ("core.fsync", "all"), ("gc.auto", "0"), ("core.logAllRefUpdates", "true"),
-            ("uploadpack.allowAnySHA1InWant", "true"),
-        })
-            await repository.RunAsync(["config", setting, value], cancellationToken);
+        await SetAsync(repository, cancellationToken);
         var hook = Path.Combine(repository.Directory, "hooks", "pre-receive");
         Directory.CreateDirectory(Path.GetDirectoryName(hook)!);
         AtomicFile.Write(hook, System.Text.Encoding.ASCII.GetBytes(Hook), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -56,6 +58,13 @@ public sealed class RepositoryStore(string root)
             await repository.RunAsync(["update-ref", "refs/heads/main", first.Hex, CommitId.None.Hex], cancellationToken);
         }
         return repository;
+    }
+
+    private static async Task SetAsync(GitRepository repository, CancellationToken cancellationToken)
+    {
+        var lines = (await repository.RunAsync(["config", "--local", "--list"], cancellationToken)).Split('\n').ToHashSet(StringComparer.OrdinalIgnoreCase);
+        foreach (var (name, value) in s_settings.Where(setting => !lines.Contains($"{setting.Name}={setting.Value}")))
+            await repository.RunAsync(["config", name, value], cancellationToken);
     }
 
     private static async Task<string> EmptyTreeAsync(GitRepository repository, CancellationToken cancellationToken) =>

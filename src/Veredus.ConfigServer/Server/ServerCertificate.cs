@@ -8,7 +8,7 @@ namespace Veredus.ConfigServer;
 public static class ServerCertificate
 {
     private static readonly TimeSpan Validity = TimeSpan.FromDays(365);
-    private static readonly TimeSpan RenewBefore = TimeSpan.FromDays(30);
+    internal static readonly TimeSpan RenewBefore = TimeSpan.FromDays(30);
 
     /// <summary>Loads <c>server.pem</c> and <c>server.key</c> of a directory; makes or renews what is missing or ends within 30 days.</summary>
     /// <param name="names">Host names and addresses that clients use.</param>

@@ -28,8 +28,8 @@ internal sealed class FollowConsole(ConfigFollowing following)
         List<string> lines = [$"{state.Node} of {state.Subcluster}: revision {state.Revision} ({state.Commit[..7]}) since {state.At.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z"];
         if (state.Wanted is { } wanted)
             lines.Add($"the servers have {wanted[..7]}");
-        if (state.Code.Length > 0)
-            lines.AddRange($"{FollowCodes.Severity(state.Code)} {state.Code}: {state.Text}".Split('\n'));
+        foreach (var (code, text) in state.Findings)
+            lines.AddRange($"{FollowCodes.Severity(code)} {code}: {text}".Split('\n'));
         return ControlAnswer.Body(lines);
     }
 }

@@ -28,9 +28,10 @@ internal static class CheckCommand
         }
         var queue = snapshot.Summary.TotalQueueSize;
         var problems = snapshot.Problems(call.Now);
+        var trouble = problems.Where(problem => problem.IsTrouble).ToList();
         var isCritical = queue >= call.Parse.GetValue(CriticalQueue) || problems.Any(problem => problem.Severity == "ERROR");
-        var isWarning = queue >= call.Parse.GetValue(WarnQueue) || problems.Count > 0;
-        var text = problems.Count > 0 ? $"{problems.Count} problems: {problems[0].Text}" : $"{queue} messages queued";
+        var isWarning = queue >= call.Parse.GetValue(WarnQueue) || trouble.Count > 0;
+        var text = trouble.Count > 0 ? $"{trouble.Count} problems: {trouble[0].Text}" : $"{queue} messages queued";
         call.Out.Line(string.Create(CultureInfo.InvariantCulture,
             $"VEREDUS {(isCritical ? "CRITICAL" : isWarning ? "WARNING" : "OK")} - {text.ReplaceLineEndings(" ").Replace('|', '/')} | queue={queue};{call.Parse.GetValue(WarnQueue)};{call.Parse.GetValue(CriticalQueue)} active={snapshot.Summary.ActiveQueueSize} delayed={snapshot.Summary.DelayedQueueSize} received={snapshot.Summary.ReceivedMessages}c delivered={snapshot.Summary.DeliveredMessages}c failed={snapshot.Summary.FailedMessages}c"));
         return isCritical ? 2 : isWarning ? 1 : 0;

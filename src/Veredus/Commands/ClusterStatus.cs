@@ -32,17 +32,18 @@ internal static class ClusterStatus
         foreach (var node in nodes.Where(node => (string?)node["state"] != "answered"))
             problems.Add(new("WARN", "NODE_SILENT", $"{node["node"]}: {((string?)node["state"] switch { "left" => "left before the answer", "absent" => "not in the cluster", _ => "no answer after 5 s" })}"));
         problems.AddRange(LogProblems(logs));
+        problems.AddRange(ConfigProblems(await ObjectAsync(client, "json delegate --wait 5 --on all json config status", cancellationToken)));
         var collected = (logs?["logs"]?.AsArray() ?? []).OfType<JsonNode>().Where(log => (string?)log["subscriber"] is { Length: > 0 }).ToList();
         return new(client.HostName, client.Version, [.. byKind["veredus"].Order(StringComparer.Ordinal)], [.. byKind["manager"].Order(StringComparer.Ordinal)],
             [.. (answers?["missing"]?.AsArray() ?? []).Select(node => (string)node!)],
             [.. nodes.Select(node => node["data"]).OfType<JsonNode>().Select(data => StatusCommand.Read<NodeSummary>(data.ToJsonString()))],
             logs is null ? null : collected.Select(log => (double)log["behindSeconds"]!).DefaultIfEmpty(0).Max(), collected.Sum(log => (long)log["waitingBytes"]!),
-            collected.Select(log => (string?)log["node"]).Distinct().Count(), problems);
+            collected.Select(log => (string?)log["node"]).Distinct().Count(), StatusCommand.Sort(problems));
     }
 
     public static int Print(Call call, Snapshot snapshot, ControlEndpoint place, bool isCheck)
     {
-        var worst = snapshot.Problems.Count == 0 ? "OK" : snapshot.Problems.Any(problem => problem.Severity == "ERROR") ? "ERROR" : "WARN";
+        var worst = StatusCommand.Worst(snapshot.Problems);
         if (call.IsJson)
             call.Host.Out.WriteLine(Envelope.Wrap("veredus.status.cluster/1", call.Now, snapshot.Manager, StatusJson.Serialize(snapshot, worst), snapshot.Missing));
         else
@@ -53,7 +54,7 @@ internal static class ClusterStatus
 
     private static void Print(Screen screen, Snapshot snapshot, string worst, string asOf)
     {
-        var count = snapshot.Problems.Count == 0 ? "" : $"  {snapshot.Problems.Count} {(snapshot.Problems.Count == 1 ? "problem" : "problems")}";
+        var count = StatusCommand.Count(snapshot.Problems);
         screen.Write($"{"cluster",-10}{"from " + snapshot.Manager,-15}");
         screen.Write(worst, worst switch { "ERROR" => Tone.Bad, "WARN" => Tone.Warning, _ => Tone.Good });
         screen.Line($"{count,-24}{asOf}");
@@ -66,6 +67,15 @@ internal static class ClusterStatus
     }
 
     public static string Behind(double seconds) => seconds < 1 ? "up to date" : $"{Human.Age(TimeSpan.FromSeconds(seconds))} behind";
+
+    /// <summary>What keeps nodes from the servers' configuration, those with the same trouble together; what servers say of themselves is said once.</summary>
+    private static IEnumerable<StatusCommand.Problem> ConfigProblems(JsonNode? following) =>
+        (following?["nodes"]?.AsArray() ?? []).OfType<JsonNode>().Select(node => node["data"]).OfType<JsonObject>()
+            .Select(data => JsonSerializer.Deserialize(data.ToJsonString(), StatusJson.Default.FollowState)!)
+            .SelectMany(state => state.Findings.Select(finding => (state.Node, finding.Code, finding.Text)))
+            .GroupBy(finding => (finding.Code, finding.Text), finding => finding.Node)
+            .Select(group => new StatusCommand.Problem(ConfigServer.FollowCodes.Severity(group.Key.Code), group.Key.Code,
+                group.Key.Code is ConfigServer.FollowCodes.Unconfirmed or ConfigServer.FollowCodes.ReplicaBehind ? group.Key.Text : $"{string.Join(' ', group.Distinct().Order(StringComparer.Ordinal))}: {group.Key.Text}"));
 
     private static IEnumerable<StatusCommand.Problem> LogProblems(JsonNode? logs)
     {

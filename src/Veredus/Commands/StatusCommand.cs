@@ -19,25 +19,39 @@ internal static class StatusCommand
         ["veredus status", "veredus status --check --json"], RunAsync, Check, Node);
 
     /// <summary>What is wrong, as the status line, <c>check</c> and monitoring see it.</summary>
-    public sealed record Problem(string Severity, string Code, string Text);
+    public sealed record Problem(string Severity, string Code, string Text)
+    {
+        /// <summary>More than something to know.</summary>
+        [System.Text.Json.Serialization.JsonIgnore]
+        public bool IsTrouble => Severity != "INFO";
+    }
 
     public sealed record Snapshot(string Node, string Version, NodeSummary Summary, IReadOnlyList<PanicLine> Panics, QueueLine? Longest, ConfigServer.FollowState? Following = null, JsonNode? Logs = null)
     {
         /// <summary>Who reads the published logs, the one that is furthest behind first.</summary>
         public IReadOnlyList<(string Log, string Reader, double Seconds, long Bytes)> LogReaders { get; } = [.. ClusterStatus.Readers(Logs).OrderByDescending(reader => reader.Seconds).ThenByDescending(reader => reader.Bytes)];
 
-        /// <summary>What keeps the node from the servers' configuration, readers that leave its logs unread, and paniclog entries of the last hour.</summary>
+        /// <summary>What is to be known of the node's configuration, readers that leave its logs unread, and paniclog entries of the last hour; the worst first.</summary>
         public IReadOnlyList<Problem> Problems(DateTimeOffset now)
         {
             var since = now.ToUnixTimeSeconds() - 3600;
-            IEnumerable<Problem> following = Following is { Code.Length: > 0 } state ? [new(ConfigServer.FollowCodes.Severity(state.Code), state.Code, state.Text)] : [];
+            var following = (Following?.Findings ?? []).Select(finding => new Problem(ConfigServer.FollowCodes.Severity(finding.Code), finding.Code, finding.Text));
             var unread = LogReaders.Where(reader => ClusterStatus.IsMuch(reader.Seconds, reader.Bytes))
                 .Select(reader => new Problem("WARN", "LOG_BEHIND", $"{reader.Log}: {reader.Reader} is {ClusterStatus.Behind(reader.Seconds)}, {Human.Size(reader.Bytes)} wait"));
-            return [.. following, .. unread, .. Panics.Where(entry => entry.Time >= since && entry.Level is "critical" or "error").OrderBy(entry => entry.Level, StringComparer.Ordinal)
+            var panics = Panics.Where(entry => entry.Time >= since && entry.Level is "critical" or "error").OrderBy(entry => entry.Level, StringComparer.Ordinal)
                 .ThenByDescending(entry => entry.Time).DistinctBy(entry => entry.Text)
-                .Select(entry => new Problem(entry.Level == "critical" ? "ERROR" : "WARN", "NODE_PANICLOG", entry.Text))];
+                .Select(entry => new Problem(entry.Level == "critical" ? "ERROR" : "WARN", "NODE_PANICLOG", entry.Text));
+            return Sort(following.Concat(unread).Concat(panics));
         }
     }
+
+    /// <summary>The worst first, otherwise in the order they came.</summary>
+    public static IReadOnlyList<Problem> Sort(IEnumerable<Problem> problems) => [.. problems.OrderBy(problem => problem.Severity switch { "ERROR" => 0, "WARN" => 1, _ => 2 })];
+
+    public static string Worst(IReadOnlyList<Problem> problems) => problems.Any(problem => problem.Severity == "ERROR") ? "ERROR" : problems.Any(problem => problem.IsTrouble) ? "WARN" : "OK";
+
+    /// <summary>How many deserve a look, for the first line.</summary>
+    public static string Count(IReadOnlyList<Problem> problems) => problems.Count(problem => problem.IsTrouble) switch { 0 => "", 1 => "  1 problem", var number => $"  {number} problems" };
 
     /// <summary>Asks the node for all that a status needs.</summary>
     public static async Task<Snapshot> AskAsync(Call call, CancellationToken cancellationToken)
@@ -96,7 +110,7 @@ internal static class StatusCommand
         }
         var snapshot = await AskAsync(call, cancellationToken);
         var problems = snapshot.Problems(call.Now);
-        var worst = problems.Any(problem => problem.Severity == "ERROR") ? "ERROR" : problems.Count > 0 ? "WARN" : "OK";
+        var worst = Worst(problems);
         if (call.IsJson)
         {
             call.Json("veredus.status/1", snapshot.Node, StatusJson.Serialize(new StatusData(snapshot.Node, snapshot.Version, worst, snapshot.Summary, problems, snapshot.Logs)));
@@ -112,7 +126,7 @@ internal static class StatusCommand
     {
         var (summary, screen) = (snapshot.Summary, call.Out);
         var tone = worst switch { "ERROR" => Tone.Bad, "WARN" => Tone.Warning, _ => Tone.Good };
-        var count = problems.Count == 0 ? "" : $"  {problems.Count} {(problems.Count == 1 ? "problem" : "problems")}";
+        var count = Count(problems);
         screen.Write($"{"node",-10}{snapshot.Node,-15}");
         screen.Write(worst, tone);
         screen.Line($"{count,-24}as of {call.Now.UtcDateTime.ToString("HH:mm:ss'Z'", CultureInfo.InvariantCulture)} from {call.Endpoint}");
@@ -134,7 +148,7 @@ internal static class StatusCommand
             return;
         screen.Line();
         foreach (var problem in problems.Take(10))
-            screen.Line($"{problem.Severity,-5} {problem.Code}  {problem.Text.ReplaceLineEndings(" ")}", problem.Severity == "ERROR" ? Tone.Bad : Tone.Warning);
+            screen.Line($"{problem.Severity,-5} {problem.Code}  {problem.Text.ReplaceLineEndings(" ")}", problem.Severity switch { "ERROR" => Tone.Bad, "WARN" => Tone.Warning, _ => Tone.Plain });
         screen.Line($"next: {next}");
     }
 }
