@@ -28,6 +28,7 @@ public sealed partial class DuravipDriver : IAsyncDisposable
     private IGroupBus? _bus;
     private Incarnation _incarnation;
     private TaskCompletionSource<(bool, string)>? _asking;
+    private HashSet<uint> _hosts = [];
     private string _lastFault = "";
     private ulong _ownersStamp;
     private long _timerAt = long.MaxValue;
@@ -256,6 +257,11 @@ public sealed partial class DuravipDriver : IAsyncDisposable
             case GroupEvent.View(var view):
                 OnView(bus, view);
                 break;
+            case GroupEvent.Hosts(var hosts):
+                _hosts = [.. hosts];
+                if (_isJoined)
+                    Apply(new QuorumChangedEvent(IsQuorate));
+                break;
             case GroupEvent.Lost(var reason):
                 OnBusFault(reason);
                 break;
@@ -296,7 +302,10 @@ public sealed partial class DuravipDriver : IAsyncDisposable
             _incarnation = Incarnation.New(_settings.Time, Random.Shared);
             Apply(new JoinedEvent(Id(bus.Self), _incarnation.Value));
         }
-        Apply(new QuorumChangedEvent(view.Members.Count * 2 > _settings.ExpectedMembers));
+        // The list of hosts follows; until then, whoever is certainly gone.
+        _hosts.ExceptWith(view.Left.Where(left => left.Why == Cluster.Departure.NodeDown).Select(left => left.Member.NodeId));
+        _hosts.UnionWith(view.Members.Select(member => member.NodeId));
+        Apply(new QuorumChangedEvent(IsQuorate));
         Apply(new ViewChangedEvent(
             [.. view.Members.Select(Id)],
             [.. view.Left.Select(left => new Departure(Id(left.Member), left.Why switch
@@ -308,6 +317,9 @@ public sealed partial class DuravipDriver : IAsyncDisposable
             [.. view.Joined.Select(Id)]));
         bus.Send(new Hello(MemberKind.Veredus, _settings.NodeName, "default", _settings.Version, new(IPAddress.Any, 0), [bus.Group], _incarnation).Encode());
     }
+
+    /// <summary>A majority of hosts, as corosync's votequorum has it with one vote each; a node that is being restarted costs no vote.</summary>
+    private bool IsQuorate => _hosts.Count * 2 > _settings.ExpectedHosts;
 
     /// <summary>Before the first view the bus tries again by itself; after it, this node is no member any more.</summary>
     private void OnBusFault(string reason)
@@ -324,7 +336,7 @@ public sealed partial class DuravipDriver : IAsyncDisposable
     private void LeaveBus()
     {
         var bus = _bus;
-        (_bus, _busWait, _isJoined, _evidenceAt, _membership) = (null, null, false, -1, ClusterMembership.Disconnected);
+        (_bus, _busWait, _isJoined, _evidenceAt, _membership, _hosts) = (null, null, false, -1, ClusterMembership.Disconnected, []);
         if (bus is not null)
             _leaving = LeaveAsync(_leaving, bus);
     }

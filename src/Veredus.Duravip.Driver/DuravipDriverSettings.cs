@@ -34,8 +34,8 @@ public sealed record DuravipDriverSettings
     /// <summary>Takes log lines; from any thread.</summary>
     public required Action<LogLevelHint, string> Log { get; init; }
 
-    /// <summary>Members that the configuration names: more than half of them are a quorum. 1: a node without a bus.</summary>
-    public int ExpectedMembers { get; init; } = 1;
+    /// <summary>Hosts that the configuration names: more than half of them are a quorum. 1: a node without a bus.</summary>
+    public int ExpectedHosts { get; init; } = 1;
 
     /// <summary>The host's links and addresses; <see langword="null"/>: nobody looks (tests).</summary>
     public HostNetwork? Network { get; init; }

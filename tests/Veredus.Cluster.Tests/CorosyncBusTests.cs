@@ -75,6 +75,9 @@ public sealed class CorosyncBusTests(CorosyncCluster cluster, ITestOutputHelper 
         output.WriteLine($"both sides of a cut know after {Stopwatch.GetElapsedTime(start).TotalMilliseconds:F0} ms; token + consensus is {BusTiming.Fast.Detection(3).TotalMilliseconds} ms");
         members[0].Say("on the large side");
         members[2].Say("on the small side");
+        await members[2].Hears("on the small side");
+        // Before the first message of the new membership: a minority must know it before it can agree on anything.
+        Assert.Equal([3u], members[2].Seen.TakeWhile(happened => happened is not GroupEvent.Message message || BusListener.Text(message) != "on the small side").OfType<GroupEvent.Hosts>().Last().NodeIds);
         await members[1].Hears("on the large side");
         await members[2].Hears("on the small side");
         await cluster.HealAsync(3);

@@ -146,6 +146,25 @@ public sealed class OperatorTests(SharedLab shared)
         await Lab.SettledAsync();
     }
 
+    [LabFact]
+    public async Task Nodes_that_are_stopped_cost_no_vote_while_their_hosts_are_there()
+    {
+        await Lab.SettledAsync();
+        await RestartAsync(new NodePlan(3) { Cluster = "duravip_partition_policy = quorum" });
+        await Lab.SettledAsync();
+        foreach (var i in (int[])[1, 2])
+        {
+            await Lab.SignalAsync(i, "TERM");
+            await Lab.EndedAsync(i);
+        }
+        await Lab.SettledAsync(3);
+
+        foreach (var i in (int[])[1, 2])
+            await Lab.StartNodeAsync(i);
+        await RestartAsync(new NodePlan(3));
+        await Lab.SettledAsync();
+    }
+
     private async Task RestartAsync(NodePlan plan)
     {
         await Lab.SignalAsync(plan.Host, "TERM");

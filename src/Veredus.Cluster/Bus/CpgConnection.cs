@@ -199,7 +199,9 @@ internal sealed unsafe class CpgConnection : IDisposable
     private static void OnTotem(ulong handle, Cpg.RingId ring, uint count, uint* nodes)
     {
         var connection = t_dispatching!;
-        connection.Show(connection._roster.CheckHosts(new ReadOnlySpan<uint>(nodes, (int)count).ToArray()));
+        var hosts = new ReadOnlySpan<uint>(nodes, (int)count).ToArray();
+        connection.Show(connection._roster.CheckHosts(hosts));
+        connection.Publish(new GroupEvent.Hosts(hosts));
     }
 
     private static MemberId[] Members(Cpg.Address* list, nuint count)

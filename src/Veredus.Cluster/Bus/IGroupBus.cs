@@ -49,6 +49,10 @@ public abstract record GroupEvent
     /// <summary>The membership changed. The first view after start or <see cref="Lost"/> is the join.</summary>
     public sealed record View(GroupView Membership) : GroupEvent;
 
+    /// <summary>The hosts whose bus daemons can reach each other, this one included, with or without a process in the group. Comes right
+    /// after the <see cref="View"/> that the same change caused, if it caused one, and before any message that was sent after it.</summary>
+    public sealed record Hosts(IReadOnlyCollection<uint> NodeIds) : GroupEvent;
+
     /// <summary>Everything that had reached this host has been delivered. Not ordered, local: decisions are carried out here
     /// and only here (drain, then act), after a look at <see cref="IGroupBus.IsDrained"/>.</summary>
     public sealed record Drained : GroupEvent

@@ -132,7 +132,7 @@ public sealed class ClusterLink(ClusterLinkSettings settings) : IAsyncDisposable
                 _lastFault = "";
                 bus.Send(_hello);
                 break;
-            case GroupEvent.Drained:
+            case GroupEvent.Drained or GroupEvent.Hosts:
                 return;
         }
         Publish(_membership.Apply(happened, bus.Self), happened is GroupEvent.View);

@@ -120,7 +120,7 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
             StartGuard = async (settings, stop) => await AddressGuardProcess.StartAsync(settings, null, stop),
             Services = new VipServices(name, node.Listeners, node.Delivery, _presence),
             Log = Log,
-            ExpectedMembers = _members,
+            ExpectedHosts = _members,
             Network = _network,
             Observer = Observer,
             Time = node.Time,
