@@ -104,6 +104,7 @@ public class LanguageTests
     [InlineData("match_cache_size = 0", "CFG-0302", 1, 20, "from 1 to")]
     [InlineData("outbound_smtp_auth_pass = ( hunter2 )", "CFG-0303", 1, 27, "can't be ********")]
     [InlineData("esmtp_listener { listen \":25\" { pathway = \"p\" } }", "CFG-0501", 1, 33, "names the pathway 'p', which is not configured")]
+    [InlineData("binding \"#mmove\" { }", "CFG-0205", 1, 9, "not starting with '#'")]
     [InlineData("binding \"b\" { } binding_group \"g\" { binding \"b\" { } }", "CFG-0502", 1, 37, "a binding belongs to one group")]
     [InlineData("binding_rule \"r\" { }", "CFG-0505", 1, 1, "exactly one of binding and binding_group")]
     [InlineData("cluster { replicate \"inbound_cdir\" { } }", "CFG-0506", 1, 11, "did you mean 'inbound_cidr'?")]

@@ -26,6 +26,11 @@ internal sealed class MoveLab : IAsyncDisposable
 
     public NetworkNamespace Client { get; private set; } = null!;
 
+    /// <summary>Whether <see cref="Sink"/> takes the mail; if not, something of the test's does, at <see cref="ClientAddress"/>.</summary>
+    public bool HasSink { get; set; } = true;
+
+    public static IPAddress ClientAddress => s_client;
+
     public MailSink Sink { get; private set; } = null!;
 
     public MailSender Sender { get; private set; } = null!;
@@ -133,6 +138,29 @@ internal sealed class MoveLab : IAsyncDisposable
         }
     }
 
+    /// <summary>Asks a node's console without a process of its own, ten times a second, until the answer is right: does not disturb what is measured.</summary>
+    public async Task<string> WatchAsync(int i, string command, Func<string, bool> isRight)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(Path.Combine(DirectoryOf(i), "control.sock")));
+        await using var stream = new NetworkStream(socket);
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        Assert.StartsWith("+VEREDUS", await reader.ReadLineAsync(), StringComparison.Ordinal);
+        var begun = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(command + "\n"));
+            var said = new StringBuilder();
+            while (await reader.ReadLineAsync() is { } line && line != ".")
+                said.AppendLine(line);
+            if (isRight(said.ToString()))
+                return said.ToString();
+            if (Stopwatch.GetElapsedTime(begun) > TimeSpan.FromMinutes(10))
+                Assert.Fail($"{command} on mta{i} never said what was wanted, last:\n{said}\n{Story()}");
+            await Task.Delay(100);
+        }
+    }
+
     public async Task SignalAsync(int i, string signal)
     {
         using var kill = Process.Start("kill", [$"-{signal}", _nodes[i - 1]!.Id.ToString(CultureInfo.InvariantCulture)]);
@@ -225,7 +253,8 @@ internal sealed class MoveLab : IAsyncDisposable
         var key = CorosyncConfiguration.NewKey();
         await Task.WhenAll(Enumerable.Range(1, Size).Select(async i => _daemons[i - 1] = await CorosyncDaemon.StartAsync(
             _hosts[i - 1].ExecPrefix, Directory.CreateDirectory(Path.Combine(Root, $"bus{i}")).FullName, configuration, key, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(60))));
-        Sink = await MailSink.StartAsync(Client, s_client);
+        if (HasSink)
+            Sink = await MailSink.StartAsync(Client, s_client);
         Sender = new(Client);
         await Task.WhenAll(Enumerable.Range(1, Size).Select(i => StartNodeAsync(i)));
         await SettledAsync();

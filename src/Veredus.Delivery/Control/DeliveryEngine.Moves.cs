@@ -210,18 +210,21 @@ public sealed partial class DeliveryEngine
         if (decision.GivesUpDoubt)
         {
             MovesInDoubt++;
-            _parts.Observer.InDoubt(new(DateTimeOffset.FromUnixTimeMilliseconds(now.UnixMs), message.Stored.Id, message.Resident, DoubtCause.Moved, state!.DoubtNode!));
+            _parts.Observer.InDoubt(new(DateTimeOffset.FromUnixTimeMilliseconds(now.UnixMs), message.Stored.Id, _outcomes.TryRead(message, out _), DoubtCause.Moved, state!.DoubtNode!));
             _parts.Observer.Notice(DeliveryNotice.MoveInDoubt, $"message {message.Stored.Id} may be delivered twice: {state!.DoubtNode} was given it, has not answered and is gone");
             state.DoubtNode = null;
         }
         switch (decision.Step)
         {
-            case MoveStep.Send when !message.Queue.Binding.IsMove || message.Queue.Domain.Name != decision.Target:
+            case MoveStep.Send when !message.Queue.Binding.IsMove || message.Queue.Domain.Name != decision.Target || state?.AwaitsDoubtNode is true:
+                if (state is not null)
+                    state.AwaitsDoubtNode = false;
                 _scheduler.MoveOut(message, home, decision.Target, now.Ms, now);
                 break;
             case MoveStep.Hold when state?.DoubtNode is { } doubt:
                 if (!message.Queue.Binding.IsMove || message.Place is MessagePlace.Active)
                     _scheduler.MoveOut(message, home, doubt, now.MsOf(decision.UntilMs), now);
+                state.AwaitsDoubtNode = true;
                 break;
             case MoveStep.Deliver or MoveStep.Wait or MoveStep.Hold when message.Queue.Binding.IsMove:
                 _scheduler.MoveHome(message, now);

@@ -66,6 +66,9 @@ internal sealed class MoveState(DeliveryQueue home)
 
     /// <summary>Since when, Unix milliseconds.</summary>
     public long DoubtSince { get; set; }
+
+    /// <summary>That node is out of the cluster: the message pauses until it is back, or until its time is over.</summary>
+    public bool AwaitsDoubtNode { get; set; }
 }
 
 /// <summary>A FIFO whose links are in the messages: no memory of its own, removal anywhere in O(1).</summary>
