@@ -34,6 +34,20 @@ public sealed class JournalCommandTests : IDisposable
         Assert.Equal(3, (await RunAsync("journal", "info", Log + "x")).ExitCode);
     }
 
+    [Theory]
+    [InlineData("info")]
+    [InlineData("readers")]
+    [InlineData("clean")]
+    [InlineData("check")]
+    [InlineData("repair")]
+    public async Task A_journal_that_is_not_there_is_not_found(string verb)
+    {
+        await using var node = new FakeNodeProcess();
+        var outcome = await node.RunAsync("journal", verb, "/nowhere/journal");
+        Assert.Equal(3, outcome.ExitCode);
+        Assert.Contains("There is no journal '/nowhere/journal'", outcome.Error);
+    }
+
     [Fact]
     public async Task Damage_is_found_and_mended_and_a_journal_in_use_is_left_alone()
     {

@@ -84,7 +84,7 @@ internal sealed class Call
 
     /// <summary>Where a console connects when no place is named: the local node, or the local manager where there is no node.</summary>
     public ControlEndpoint ConsoleEndpoint => Parse.GetValue(GlobalOptions.Manager) is { Length: > 0 } manager ? EndpointOf(manager)
-        : Endpoint is { Path: { } path } node && !File.Exists(path) && Manager is { } other ? other : Endpoint;
+        : Parse.GetValue(GlobalOptions.Socket) is null && Endpoint is { Path: { } path } node && !File.Exists(path) && Manager is { } other ? other : Endpoint;
 
     /// <summary>Connects to what can reach all nodes: the manager, else the local node (cli.md 4.1). A node's socket that was named is taken as it is.</summary>
     /// <exception cref="CliException">Exit code 5 with all that was tried.</exception>
@@ -127,7 +127,8 @@ internal sealed class Call
             throw exception.Code is ControlErrors.AuthenticationNeeded or ControlErrors.NotAuthorized
                 ? new CliException(ExitCodes.NotAllowed, exception.Message)
                 : new CliException(ExitCodes.Unreachable, exception.Message,
-                    "Is the node running ('systemctl status veredus-node')? Another place: --socket, or VEREDUS_CONTROL. The socket is open to the group 'veredus'.");
+                    endpoint is not null && endpoint == Manager ? "Is the manager running ('veredus service status manager')? Another place: --manager, or VEREDUS_MANAGER. The socket is open to the group 'veredus'."
+                    : "Is the node running ('systemctl status veredus-node')? Another place: --socket, or VEREDUS_CONTROL. The socket is open to the group 'veredus'.");
         }
     }
 

@@ -186,6 +186,10 @@ internal static class JournalCommand
         {
             throw new CliException(failure.Error is JournalError.Open or JournalError.InvalidSubscriber ? ExitCodes.NotFound : failure.Error is JournalError.SubscriberExists ? ExitCodes.Conflict : ExitCodes.Failed, failure.Message);
         }
+        catch (DirectoryNotFoundException)
+        {
+            throw new CliException(ExitCodes.NotFound, $"There is no journal '{call.Parse.GetValue(argument)}'.", "veredus journal list shows those of this host.");
+        }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             throw new CliException(ExitCodes.Failed, failure.Message);
