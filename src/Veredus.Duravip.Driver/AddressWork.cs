@@ -19,6 +19,9 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
     /// <summary>Who answers may be a host that is just letting go, as after the death of its node: asked again at once for so long, then each second.</summary>
     private static readonly TimeSpan LettingGo = TimeSpan.FromSeconds(1);
 
+    /// <summary>The guard adds nothing without a fresh beat, as after a stall: asked again so soon.</summary>
+    private static readonly TimeSpan NextBeat = TimeSpan.FromMilliseconds(50);
+
     private readonly Lock _order = new();
     private readonly Dictionary<VipAddress, ulong> _newest = [];
     private readonly HashSet<VipAddress> _held = [];
@@ -27,6 +30,7 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
     private Task _watching = Task.CompletedTask;
     private volatile IAddressGuard _guard = null!;
     private volatile DuravipConfiguration _configuration = null!;
+    private long _evidence = long.MinValue;
     private int _disposed;
 
     public async Task StartAsync(DuravipConfiguration configuration, CancellationToken cancellationToken)
@@ -42,7 +46,11 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
         return _guard.ConfigureAsync(configuration.Guard, cancellationToken);
     }
 
-    public void Beat(long evidence) => _guard.Beat(evidence);
+    public void Beat(long evidence)
+    {
+        Volatile.Write(ref _evidence, evidence);
+        _guard.Beat(evidence);
+    }
 
     public Task CleanAsync(IReadOnlyList<IPAddress> configured) => RunAsync(async () =>
     {
@@ -83,16 +91,22 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
         lock (_order)
             foreach (var unplumb in unplumbs)
                 _newest[unplumb.Address] = unplumb.Operation;
-        // Those whose service has ended already leave together; the others each when theirs has.
-        var free = unplumbs.Where(unplumb => !_stopping.TryGetValue(unplumb.Address, out var stopping) || stopping.IsCompleted).ToArray();
-        if (free.Length > 0)
-            _ = RunAsync(() => RemoveAsync(free));
-        foreach (var busy in unplumbs.Except(free))
-            _ = RunAsync(async () =>
-            {
-                await _stopping[busy.Address];
-                await RemoveAsync([busy]);
-            });
+        var waiting = unplumbs.Select(unplumb => (Unplumb: unplumb, Stopping: _stopping.GetValueOrDefault(unplumb.Address, Task.CompletedTask))).ToList();
+        _ = RunAsync(() => RemoveWhenStoppedAsync(waiting));
+    }
+
+    /// <summary>Each leaves when its service has ended, together with those whose service ended while the last ones were being removed.</summary>
+    private async Task RemoveWhenStoppedAsync(List<(UnplumbEffect Unplumb, Task Stopping)> waiting)
+    {
+        while (waiting.Count > 0)
+        {
+            await Task.WhenAny(waiting.Select(one => one.Stopping));
+            var free = waiting.Where(one => one.Stopping.IsCompleted).Select(one => one.Unplumb).ToArray();
+            waiting.RemoveAll(one => free.Contains(one.Unplumb));
+            var removing = RunAsync(() => RemoveAsync(free));
+            if (waiting.Count > 0)
+                await Task.WhenAny(removing, Task.WhenAll(waiting.Select(one => one.Stopping)));  // one that cannot be removed delays no other for long
+        }
     }
 
     private async Task PlumbAsync(PlumbEffect[] plumbs, Audience audience)
@@ -162,7 +176,8 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
 
     private bool IsNewest(PlumbEffect plumb) => _newest.GetValueOrDefault(plumb.Address) == plumb.Operation;
 
-    private async Task AddAsync(PlumbEffect[] plumbs, Audience audience)
+    /// <param name="missed">How often the guard was gone: what a former one left on the host ends with its lease, and only then the others may be told that it is not here.</param>
+    private async Task AddAsync(PlumbEffect[] plumbs, Audience audience, int missed = 0)
     {
         Task<IReadOnlyList<GuardResult>> adding;
         lock (_order)
@@ -177,14 +192,27 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
         {
             results = await adding;
         }
+        catch (IOException) when (Pause * missed <= _configuration.Guard.Lease)
+        {
+            await Task.Delay(Pause, settings.Time, _ending.Token);
+            await AddAsync(plumbs, audience, missed + 1);
+            return;
+        }
         catch (IOException e)
         {
             foreach (var plumb in plumbs)
                 tell(new PlumbFailedEvent(plumb.Operation, e.Message));
             return;
         }
+        var stale = plumbs.Where((_, i) => results[i].Outcome == GuardOutcome.Stale).ToArray();
+        if (stale.Length > 0)
+            _ = RunAsync(async () =>
+            {
+                await Task.Delay(NextBeat, settings.Time, _ending.Token);
+                await AddAsync(stale, audience);
+            });
         for (var i = 0; i < plumbs.Length; i++)
-            if (!results[i].Ok)
+            if (!results[i].Ok && results[i].Outcome != GuardOutcome.Stale)
                 tell(new PlumbFailedEvent(plumbs[i].Operation, $"{results[i].Outcome} {results[i].Detail}".TrimEnd()));
         var added = plumbs.Where((_, i) => results[i].Ok).ToArray();
         if (added.Length == 0)
@@ -293,6 +321,8 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
                 settings.Log(LogLevelHint.Error, $"duravip: the address guard does not start: {e.Message}");
             }
         }
+        if (Volatile.Read(ref _evidence) is > long.MinValue and var evidence)
+            _guard.Beat(evidence);  // it knows of none, and would add nothing until the next
         IPAddress[] held;
         lock (_order)
             held = [.. _held.Select(address => address.ToIPAddress())];

@@ -46,7 +46,18 @@ public sealed class DriverTests
         bench.Guard!.Die();
         at = await bench.Story.UntilAsync("Error: duravip: the address guard has ended (killed); starting another", at);
         at = await bench.Story.UntilAsync("guard", at + 1);
-        await bench.Story.UntilAsync($"add {Vip}", at);
+        var beat = await bench.Story.UntilAsync("beat", at);
+        Assert.True(beat < await bench.Story.UntilAsync($"add {Vip}", at), bench.Story.ToString());  // or it would add nothing
+    }
+
+    [Fact]
+    public async Task A_guard_that_has_heard_nothing_for_a_while_is_asked_again_and_nobody_is_told_that_the_address_is_not_here()
+    {
+        var asked = 0;
+        await using var bench = new Bench(Vip) { Prepare = guard => guard.Adding = _ => Interlocked.Increment(ref asked) < 3 ? GuardOutcome.Stale : GuardOutcome.Done };
+        await bench.StartAsync();
+        await bench.Story.UntilAsync($"start {Vip}");
+        Assert.False(bench.Story.Has($"Error: duravip: cannot plumb {Vip}"), bench.Story.ToString());
     }
 
     [Fact]

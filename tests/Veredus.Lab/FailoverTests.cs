@@ -234,6 +234,26 @@ public sealed class FailoverTests(SharedLab shared, ITestOutputHelper output)
         await BackAsync(victim);
     }
 
+    [LabFact]
+    public async Task A_guard_that_is_killed_is_replaced_and_takes_over_what_the_host_still_has()
+    {
+        await Lab.SettledAsync();
+        await using var prober = new Prober(Lab.Client, Lab.Vips);
+        var (victim, _) = await Lab.SomeOwnerAsync();
+        var said = Lab.Said(victim).Length;
+        var guard = await Lab.GuardOfAsync(victim);
+
+        using (var process = Process.GetProcessById(guard))
+            process.Kill();
+        await Lab.UntilSaidAsync(victim, "duravip: the address guard has ended", said);
+        await Lab.GuardOfAsync(victim, former: guard);
+        var killed = Stopwatch.GetTimestamp();
+        await prober.UntilAllAsync(Lab.Vips, seen => seen.At > killed && seen.Node.Length > 0, () => Lab.Story);
+        await Lab.SettledAsync();
+        Assert.True(Lab.Runs(victim), Lab.Story);
+        await WireWatch.AssertOneEachAsync(Lab, Lab.Vips);
+    }
+
     private async Task BackAsync(int i)
     {
         await Lab.StartNodeAsync(i);

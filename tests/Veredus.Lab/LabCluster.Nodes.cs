@@ -173,4 +173,19 @@ public sealed partial class LabCluster
     }
 
     public int ProcessOf(int i) => _nodes[i - 1]!.Id;
+
+    /// <summary>The process of a node's address guard, another one than <paramref name="former"/>; waits for it.</summary>
+    public async Task<int> GuardOfAsync(int i, int former = 0)
+    {
+        for (var begun = Stopwatch.GetTimestamp(); ; await Task.Delay(20))
+        {
+            var guards = Directory.EnumerateDirectories($"/proc/{ProcessOf(i)}/task")
+                .SelectMany(thread => File.ReadAllText($"{thread}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                .Where(child => File.ReadAllText($"/proc/{child}/comm").StartsWith("vipd", StringComparison.Ordinal))
+                .Select(child => int.Parse(child, CultureInfo.InvariantCulture)).Where(guard => guard != former).ToArray();
+            if (guards.Length > 0)
+                return guards[0];
+            Assert.True(Stopwatch.GetElapsedTime(begun) < Limit, $"mta{i} has no guard.\n{Story}");
+        }
+    }
 }
