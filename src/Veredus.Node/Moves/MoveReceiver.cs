@@ -95,7 +95,7 @@ internal sealed class MoveReceiver(MailMoves moves) : IClusterService
             {
                 if (body is null)
                     return MoveReplies.Known;
-                if (body.Length != offered.Size)
+                if (body.Error is null && body.Length != offered.Size)  // a full disk is told as what it is, below
                     return new(450, new(4, 5, 0), $"{body.Length} octets came instead of {offered.Size}");
                 var stored = await moves.StoreAsync(offered, body, peer);
                 _isNew = stored.IsTransient;

@@ -17,6 +17,9 @@ internal sealed class MoveSender : IAsyncDisposable
     private readonly ConcurrentDictionary<string, Target> _targets = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _work = new(0);
     private readonly CancellationTokenSource _stopping = new();
+    /// <summary>So many failures in a row, which takes 7 s, are no accident.</summary>
+    private const int LastingFailures = 4;
+
     private readonly Task _running;
     private int _isAwake;
 
@@ -218,14 +221,16 @@ internal sealed class MoveSender : IAsyncDisposable
         }
         delivery.MoveRefused(ticket, endsDoubt);
         if (reply.Status != MoveReplies.Busy.Status)
-            _moves.TellOnce(target.Node, reply.Text, PanicLevel.Warning, $"mmove: {target.Node} does not take message {ticket.Envelope.Id} of binding {ticket.Envelope.Binding}: {reply}; it stays here and is offered again");
+            _moves.TellOnce(target.Node, reply.Text, PanicLevel.Error, $"mmove: {target.Node} does not take message {ticket.Envelope.Id} of binding {ticket.Envelope.Binding}: {reply}; it stays here and is offered again");
         return true;
     }
 
     private void Fail(Target target, string why)
     {
         target.Failed(_moves.Node.Time, why);
-        _moves.TellOnce(target.Node, "connection", PanicLevel.Warning, $"mmove: {target.Node}: {why}; tried again in {MoveRules.BackOffMs(target.Failures) / 1000} s, the mail waits here");
+        // What lasts is an error, and so in 'status'; that a node has just gone is none.
+        var (about, level) = target.Failures < LastingFailures ? ("connection", PanicLevel.Warning) : ("connection, lasting", PanicLevel.Error);
+        _moves.TellOnce(target.Node, about, level, $"mmove: {target.Node}: {why}; tried again in {MoveRules.BackOffMs(target.Failures) / 1000} s, the mail waits here");
     }
 
     private static SmtpClientOptions Options() => new()
