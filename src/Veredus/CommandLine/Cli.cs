@@ -156,8 +156,11 @@ internal sealed class Call
     /// <summary>Prints a JSON document in its envelope.</summary>
     public void Json(string schema, string node, string data) => Host.Out.WriteLine(Envelope.Wrap(schema, Now, node, data));
 
-    /// <summary>Asks for a "y" (tier 2).</summary>
-    public void Confirm(string question, bool yes)
+    /// <summary>Asks for a "y" (tier 2). Ctrl-C at the question ends the command.</summary>
+    public Task ConfirmAsync(string question, bool yes, CancellationToken cancellationToken) =>
+        Task.Run(() => Confirm(question, yes), CancellationToken.None).WaitAsync(cancellationToken);
+
+    private void Confirm(string question, bool yes)
     {
         if (yes)
             return;
@@ -168,12 +171,11 @@ internal sealed class Call
             throw new CliException(ExitCodes.NotConfirmed, "Not confirmed; nothing was changed.");
     }
 
-    /// <summary>The same, where Ctrl-C at the question ends the command.</summary>
-    public Task ConfirmAsync(string question, bool yes, CancellationToken cancellationToken) =>
-        Task.Run(() => Confirm(question, yes), CancellationToken.None).WaitAsync(cancellationToken);
+    /// <summary>Asks for the number that the plan states (tier 3). Ctrl-C at the question ends the command.</summary>
+    public Task ConfirmNumberAsync(string deed, string expected, bool yes, string? expect, CancellationToken cancellationToken) =>
+        Task.Run(() => ConfirmNumber(deed, expected, yes, expect), CancellationToken.None).WaitAsync(cancellationToken);
 
-    /// <summary>Asks for the number that the plan states (tier 3).</summary>
-    public void ConfirmNumber(string deed, string expected, bool yes, string? expect)
+    private void ConfirmNumber(string deed, string expected, bool yes, string? expect)
     {
         if (yes && expect is not null)
         {

@@ -121,13 +121,13 @@ internal static class JournalCommand
         return Done(call, "veredus.journal.add/1", $"{name} added at {id}");
     });
 
-    private static Task<int> RemoveAsync(Call call, CancellationToken cancellationToken) => Do(call, Journal, path =>
+    private static Task<int> RemoveAsync(Call call, CancellationToken cancellationToken) => DoAsync(call, Journal, async path =>
     {
         var name = call.Parse.GetValue(Subscriber)!;
         if (JournalBacklog.Read(path).FirstOrDefault(entry => entry.Subscriber == name) is not { Subscriber: not null } entry)
             throw new CliException(ExitCodes.NotFound, $"'{path}' has no subscriber '{name}'.", $"veredus journal readers {path}");
         if (entry.Bytes > 0)
-            call.Confirm($"{Human.Count(entry.Bytes)} octets wait for {name} and will never reach it. Remove it?", call.Parse.GetValue(GlobalOptions.Yes));
+            await call.ConfirmAsync($"{Human.Count(entry.Bytes)} octets wait for {name} and will never reach it. Remove it?", call.Parse.GetValue(GlobalOptions.Yes), cancellationToken);
         JournalDirectory.RemoveSubscriber(path, name);
         return Done(call, "veredus.journal.remove/1", $"{name} removed");
     });
@@ -176,11 +176,13 @@ internal static class JournalCommand
         return ExitCodes.Done;
     }
 
-    private static Task<int> Do(Call call, Argument<string> argument, Func<string, int> deed)
+    private static Task<int> Do(Call call, Argument<string> argument, Func<string, int> deed) => DoAsync(call, argument, path => Task.FromResult(deed(path)));
+
+    private static async Task<int> DoAsync(Call call, Argument<string> argument, Func<string, Task<int>> deed)
     {
         try
         {
-            return Task.FromResult(deed(call.Parse.GetValue(argument)!));
+            return await deed(call.Parse.GetValue(argument)!);
         }
         catch (JournalException failure)
         {

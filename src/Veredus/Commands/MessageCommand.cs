@@ -162,7 +162,7 @@ internal static class MessageCommand
         var id = call.Parse.GetValue(Id)!;
         await using var client = await call.ConnectAsync(cancellationToken);
         if (verb != "retry")
-            call.Confirm($"Give message {id} up{(verb.EndsWith("quiet", StringComparison.Ordinal) ? " without telling the sender" : "")}?", call.Parse.GetValue(GlobalOptions.Yes));
+            await call.ConfirmAsync($"Give message {id} up{(verb.EndsWith("quiet", StringComparison.Ordinal) ? " without telling the sender" : "")}?", call.Parse.GetValue(GlobalOptions.Yes), cancellationToken);
         // On this node, or wherever in the cluster it is.
         var here = await client.SendAsync($"message {verb} {CommandWords.Quote(id)}", cancellationToken);
         var reply = here.IsOk ? here : await client.SendAsync($"cluster message {verb} {CommandWords.Quote(id)}", cancellationToken);

@@ -155,7 +155,7 @@ internal static class QueueCommand
                 call.Json("veredus.queue.bounce/1", client.HostName, $"{{\"planned\":{number},\"count\":0}}");
             return ExitCodes.Done;
         }
-        call.ConfirmNumber(quiet ? "purge them" : "bounce them", number, call.Parse.GetValue(GlobalOptions.Yes), call.Parse.GetValue(GlobalOptions.Expect));
+        await call.ConfirmNumberAsync(quiet ? "purge them" : "bounce them", number, call.Parse.GetValue(GlobalOptions.Yes), call.Parse.GetValue(GlobalOptions.Expect), cancellationToken);
         var note = $"{(quiet ? "purge" : "bounce")} of {number} messages ({binding ?? "all"}/{domain ?? "all"}): {call.Parse.GetValue(Reason)}";
         await call.AskAsync(client, $"note {CommandWords.Quote(note)}", cancellationToken);
         var reply = call.Parse.GetValue(Reply) is { Length: > 0 } text ? $" {CommandWords.Quote(text)}" : "";
@@ -178,7 +178,7 @@ internal static class QueueCommand
     {
         var (from, to) = (call.Parse.GetValue(From)!, call.Parse.GetValue(To)!);
         await using var client = await call.ConnectAsync(cancellationToken);
-        call.Confirm($"Send the mail for {from} to the hosts of {to}?", call.Parse.GetValue(GlobalOptions.Yes));
+        await call.ConfirmAsync($"Send the mail for {from} to the hosts of {to}?", call.Parse.GetValue(GlobalOptions.Yes), cancellationToken);
         return await ActAsync(call, client, "veredus.queue.reroute/1", $"reroute queue {CommandWords.Quote(from)} {CommandWords.Quote(to)}",
             count => $"{Human.Count(count)} messages moved from {from} to {to}", cancellationToken);
     }
@@ -187,7 +187,7 @@ internal static class QueueCommand
     {
         var (binding, domain) = Selection(call);
         await using var client = await call.ConnectAsync(cancellationToken);
-        call.Confirm($"Choose the bindings of the mail of {binding ?? "all bindings"} to {domain ?? "all domains"} anew?", call.Parse.GetValue(GlobalOptions.Yes));
+        await call.ConfirmAsync($"Choose the bindings of the mail of {binding ?? "all bindings"} to {domain ?? "all domains"} anew?", call.Parse.GetValue(GlobalOptions.Yes), cancellationToken);
         return await ActAsync(call, client, "veredus.queue.rebind/1", $"rebind {Word(binding)} {Word(domain)}",
             count => $"{Human.Count(count)} messages have another binding now", cancellationToken);
     }
