@@ -44,24 +44,20 @@ public sealed class ConfigServerTests(ITestOutputHelper output)
         Assert.Contains("Committed revision 5.", await lab.EccfgAsync(3, 0, "commit", "--add-all"), StringComparison.Ordinal);
     }
 
-    [LabFact(OnlyWhenAsked = true)]
-    public async Task Commits_on_both_sides_of_a_split_are_a_CONFLICT_and_each_way_out_of_it_works()
+    [LabFact]
+    public async Task Commits_on_both_sides_of_a_split_are_a_CONFLICT_that_resolve_merges()
     {
-        await using var lab = await ConfigLab.StartAsync(2, "false");
-        foreach (var i in new[] { 1, 2 })
-        {
-            await lab.EccfgAsync(i, 0, "bootstrap", "--clustername", "default", ConfigLab.AddressOf(i), "--node", $"mta{i}");
-            // Each side of a split knows its own server alone.
-            var boot = Path.Combine(lab.Etc(i), "cluster.boot");
-            File.WriteAllText(boot, File.ReadAllText(boot).Replace("repo=auto", $"repo={ConfigLab.AddressOf(i)}", StringComparison.Ordinal));
-        }
-        // Merged by itself.
+        await using var lab = await SidesAsync();
         await SplitAsync(lab, "left.conf", "# l\n", "right.conf", "# r\n");
         Assert.Contains("default resolved by revision", await lab.EccfgAsync(1, 0, "subcluster", "resolve", "default"), StringComparison.Ordinal);
         await SettledAsync(lab);
         Assert.True(File.Exists(lab.Conf(1, "default/right.conf")) && File.Exists(lab.Conf(2, "default/left.conf")));
+    }
 
-        // One side is taken; the other one's change is kept as a patch.
+    [LabFact]
+    public async Task The_same_lines_on_both_sides_of_a_split_need_a_choice_and_the_other_side_is_kept_as_a_patch()
+    {
+        await using var lab = await SidesAsync();
         await SplitAsync(lab, "same.conf", "# left\n", "same.conf", "# right\n");
         Assert.Contains("cannot resolve automatically: default/same.conf", await lab.EccfgAsync(1, 7, "subcluster", "resolve", "default"), StringComparison.Ordinal);
         await lab.EccfgAsync(1, 0, "subcluster", "resolve", "default", "--take", "mgr2");
@@ -69,29 +65,24 @@ public sealed class ConfigServerTests(ITestOutputHelper output)
         Assert.Equal("# right\n", File.ReadAllText(lab.Conf(1, "default/same.conf")));
         string[] patches = [.. new[] { 1, 2 }.SelectMany(i => Directory.GetFiles(lab.Server(i), "default-*.patch", SearchOption.AllDirectories))];
         Assert.Contains("# left", await File.ReadAllTextAsync(Assert.Single(patches)), StringComparison.Ordinal);
+    }
 
-        // By hand: a master is chosen, the files are edited there, and the commit says that it resolves.
-        await SplitAsync(lab, "same.conf", "# left again\n", "same.conf", "# right again\n");
+    [LabFact]
+    public async Task A_CONFLICT_is_ended_by_hand_at_a_chosen_master_and_the_election_goes_on()
+    {
+        await using var lab = await SidesAsync();
+        await SplitAsync(lab, "same.conf", "# left\n", "same.conf", "# right\n");
         await lab.EccfgAsync(2, 0, "subcluster", "override", "default", "mgr2");
-        lab.Write(2, "default/same.conf", "# both again\n");
+        lab.Write(2, "default/same.conf", "# both\n");
         await lab.EccfgAsync(2, 7, "commit");
         Assert.Contains("Committed revision", await lab.EccfgAsync(2, 0, "commit", "--resolve", "-m", "both"), StringComparison.Ordinal);
         await SettledAsync(lab);
-        Assert.Equal("# both again\n", File.ReadAllText(lab.Conf(1, "default/same.conf")));
+        Assert.Equal("# both\n", File.ReadAllText(lab.Conf(1, "default/same.conf")));
         Assert.Contains("mgr2", await lab.EccfgAsync(1, 0, "subcluster", "master", "default"), StringComparison.Ordinal);
         var mark = lab.Mark("server1");
         await lab.EccfgAsync(2, 0, "subcluster", "resume", "default", "mgr1");
         await lab.SaidAsync("server1", "configd: master of default is mgr1", mark);
         Assert.Contains("mgr1", await lab.EccfgAsync(1, 0, "subcluster", "master", "default"), StringComparison.Ordinal);
-
-        // Both histories are in both repositories, and both repositories are sound.
-        foreach (var i in new[] { 1, 2 })
-        {
-            var repository = lab.RepositoryOf(i, "default");
-            using var fsck = System.Diagnostics.Process.Start("git", ["--git-dir", repository, "fsck", "--strict", "--no-progress"]);
-            await fsck.WaitForExitAsync();
-            Assert.Equal(0, fsck.ExitCode);
-        }
     }
 
     [LabFact(OnlyWhenAsked = true)]
@@ -148,6 +139,29 @@ public sealed class ConfigServerTests(ITestOutputHelper output)
         Assert.True(run.ExitCode == 0, said);
     }
 
+    /// <summary>Two servers, and on each one's host a working copy that knows its own server alone.</summary>
+    private static async Task<ConfigLab> SidesAsync()
+    {
+        var lab = await ConfigLab.StartAsync(2, "false");
+        try
+        {
+            await BothAsync(async i =>
+            {
+                await lab.EccfgAsync(i, 0, "bootstrap", "--clustername", "default", ConfigLab.AddressOf(i), "--node", $"mta{i}");
+                var boot = Path.Combine(lab.Etc(i), "cluster.boot");
+                await File.WriteAllTextAsync(boot, (await File.ReadAllTextAsync(boot)).Replace("repo=auto", $"repo={ConfigLab.AddressOf(i)}", StringComparison.Ordinal));
+            });
+            return lab;
+        }
+        catch
+        {
+            await lab.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static Task BothAsync(Func<int, Task> work) => Task.WhenAll(work(1), work(2));
+
     /// <summary>Cuts the servers apart, commits on both sides, and joins them again.</summary>
     private static async Task SplitAsync(ConfigLab lab, string left, string leftText, string right, string rightText)
     {
@@ -157,27 +171,43 @@ public sealed class ConfigServerTests(ITestOutputHelper output)
             await lab.SaidAsync($"server{i}", $"configd: 1 servers: mgr{i}", marks[i - 1]);
         lab.Write(1, $"default/{left}", leftText);
         lab.Write(2, $"default/{right}", rightText);
-        await lab.EccfgAsync(1, 0, "commit", "--add-all", "-m", "left");
-        await lab.EccfgAsync(2, 0, "commit", "--add-all", "-m", "right");
+        await BothAsync(i => lab.EccfgAsync(i, 0, "commit", "--add-all", "-m", i == 1 ? "left" : "right"));
         await lab.HealAsync(2);
-        foreach (var i in new[] { 1, 2 })
-            await lab.SaidAsync($"server{i}", "configd: default is in CONFLICT", marks[i - 1]);
-        foreach (var i in new[] { 1, 2 })
+        await BothAsync(i => lab.SaidAsync($"server{i}", "configd: default is in CONFLICT", marks[i - 1]));
+        await BothAsync(async i =>
         {
             await lab.SaidAsync($"server{i}", "configd: default: kept the side of", marks[i - 1]);
             Assert.Contains("!default", await lab.EccfgAsync(i, 0, "subcluster", "clusters"), StringComparison.Ordinal);
             await lab.EccfgAsync(i, 7, "pull");
-        }
+        });
     }
 
+    /// <summary>The CONFLICT is over on both; both histories are in both repositories, and both repositories are sound.</summary>
     private static async Task SettledAsync(ConfigLab lab)
     {
-        foreach (var i in new[] { 1, 2 })
+        await BothAsync(async i =>
         {
             await lab.SaidAsync($"server{i}", "configd: default is no longer in CONFLICT", lab.LastOf($"server{i}", "configd: default is in CONFLICT"));
             await lab.EccfgAsync(i, 0, "pull", "--theirs");
-        }
+        });
         var status = await lab.EccfgAsync(1, 0, "subcluster", "status", "default");
         Assert.DoesNotContain("CONFLICT", status, StringComparison.Ordinal);
+        foreach (var i in new[] { 1, 2 })
+        {
+            using var fsck = System.Diagnostics.Process.Start("git", ["--git-dir", lab.RepositoryOf(i, "default"), "fsck", "--strict", "--no-progress"]);
+            await fsck.WaitForExitAsync();
+            Assert.Equal(0, fsck.ExitCode);
+            var subjects = await GitAsync(lab.RepositoryOf(i, "default"), "log", "--all", "--format=%s");
+            Assert.Contains("left\n", subjects, StringComparison.Ordinal);
+            Assert.Contains("right\n", subjects, StringComparison.Ordinal);
+        }
+    }
+
+    private static async Task<string> GitAsync(string repository, params string[] words)
+    {
+        using var git = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("git", ["--git-dir", repository, .. words]) { RedirectStandardOutput = true })!;
+        var text = await git.StandardOutput.ReadToEndAsync();
+        await git.WaitForExitAsync();
+        return text;
     }
 }
