@@ -93,6 +93,29 @@ public sealed class ReplicationTests : IAsyncLifetime, IDisposable
         Assert.Equal("commit", (await _two.Store.Open("default").RunAsync(["cat-file", "-t", lost.Revision.Commit.Hex], default)).Trim());
     }
 
+    [Fact]
+    public async Task The_sides_of_an_earlier_CONFLICT_stay_reachable_after_the_next_one()
+    {
+        var (left, right) = (await BootstrapAsync("left", _one), await BootstrapAsync("right", _two));
+        var sides = new List<Committed>();
+        foreach (var round in new[] { 1, 2 })
+        {
+            await SplitAsync();
+            sides.Add(await CommitAsync(left, "default/same.conf", $"# left {round}\n", _one));
+            sides.Add(await CommitAsync(right, "default/same.conf", $"# right {round}\n", _two));
+            await MergeIntoConflictAsync();
+            await ResolveAsync(round == 1 ? "mgr1" : "mgr2");
+            await AssertResolvedAsync();
+            await left.PullAsync(RemoteOf(_one), ConflictChoice.Theirs, AutoUpdate.True, null, default);
+            await right.PullAsync(RemoteOf(_two), ConflictChoice.Theirs, AutoUpdate.True, null, default);
+        }
+        foreach (var server in new[] { _one, _two })
+        {
+            var reachable = (await server.Store.Open("default").RunAsync(["rev-list", "--all"], default)).Split('\n');
+            Assert.All(sides, side => Assert.Contains(side.Revision.Commit.Hex, reachable));
+        }
+    }
+
     private async Task SplitAsync()
     {
         _bus.Arrange(0, 1);
@@ -114,7 +137,8 @@ public sealed class ReplicationTests : IAsyncLifetime, IDisposable
         var other = master == _one ? _two : _one;
         // Both sides are there as soon as they have been fetched; until then the answer is "not arrived".
         var side = Path.Combine(master.Store.Open("default").Directory, "refs", "conflict", other == _one ? "mgr1" : "mgr2");
-        await UntilAsync(master, () => File.Exists(side));
+        var wanted = other.Replicator.Replicas["default"].Head.Commit;
+        await UntilAsync(master, () => File.Exists($"{side}-{wanted.Short}"));
         using var client = Client(master);
         await client.ActAsync("resolve", "default", default, node: take);
     }

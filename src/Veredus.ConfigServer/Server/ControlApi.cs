@@ -156,6 +156,9 @@ internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicato
             if (!await Ancestry.ContainsAsync(repository, replica.Head.Commit, mark, cancellationToken))
                 marks.Add(mark);
         var (tree, sides) = (replica.Head.Commit.Hex + "^{tree}", replica.Standing.Tops.Where(top => top != replica.Head).ToList());
+        foreach (var side in sides)
+            if (await repository.ResolveAsync(side.Commit.Hex, cancellationToken) is null)
+                throw new EccfgException(EccfgExit.Conflict, $"{side} has not arrived here yet; try again.");
         if (take.Length > 0)
         {
             var taken = replica.Reports.Values.FirstOrDefault(report => report.Server == take)?.Head ?? throw new EccfgException(EccfgExit.Usage, $"'{take}' is no side of the conflict.");
@@ -167,8 +170,6 @@ internal sealed class ControlApi(RepositoryStore store, PushGate gate, Replicato
             var merged = replica.Head.Commit;
             foreach (var side in sides)
             {
-                if (await repository.ResolveAsync(side.Commit.Hex, cancellationToken) is null)
-                    throw new EccfgException(EccfgExit.Conflict, $"{side} has not arrived here yet; try again.");
                 var merge = await TreeMerge.RunAsync(repository, merged, merged, side.Commit, ConflictChoice.Refuse, cancellationToken);
                 if (merge.Conflicts.Count > 0)
                     throw new EccfgException(EccfgExit.Conflict, $"cannot resolve automatically: {string.Join(", ", merge.Conflicts)}; take one side: eccfg subcluster resolve {name} --take <node>");

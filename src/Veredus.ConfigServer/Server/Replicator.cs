@@ -313,11 +313,14 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
         var pin = Path.Combine(store.Root, $"{IsNameOr(server.Name)}.pem");
         AtomicFile.Write(pin, System.Text.Encoding.ASCII.GetBytes(server.Certificate));
         var remote = Remote.Https(server.Host, server.Port, ConfigServerHost.ServiceUser, servicePassword, pin);
-        string[] what = side is null ? [head.Commit.Hex, "+refs/conflict/*:refs/conflict/*"] : [$"+{head.Commit.Hex}:refs/conflict/{IsNameOr(side)}"];
+        string[] what = side is null ? [head.Commit.Hex, "+refs/conflict/*:refs/conflict/*"] : [.. Sides(IsNameOr(side), head.Commit).Select(reference => $"+{head.Commit.Hex}:{reference}")];
         await store.Open(name).With(remote.Environment).RunAsync(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote.UrlOf(name), .. what], _stop.Token);
 
         static string IsNameOr(string text) => IsName(text) ? text : throw new IOException($"'{text}' is no server's name");
     }
+
+    /// <summary>What keeps a server's side of a CONFLICT: a name that its next one takes over, and one that stays.</summary>
+    private static string[] Sides(string server, CommitId commit) => [$"refs/conflict/{server}", $"refs/conflict/{server}-{commit.Short}"];
 
     private string Explain(Exception exception, MemberId from) => exception is not GitException git ? exception.Message
         : _servers.TryGetValue(from, out var server) && new Remote(server.Url, ImmutableDictionary<string, string>.Empty).Explain("", git.Errors) is { ExitCode: EccfgExit.NotAllowed }
@@ -333,7 +336,8 @@ internal sealed class Replicator(RepositoryStore store, IGroupBus bus, ServerInf
             return;
         }
         if (!await repository.IsAncestorAsync(replica.Head.Commit.Hex, head.Commit.Hex, _stop.Token))
-            await repository.RunAsync(["update-ref", $"refs/conflict/{self.Name}", replica.Head.Commit.Hex], _stop.Token);
+            foreach (var reference in Sides(self.Name, replica.Head.Commit))
+                await repository.RunAsync(["update-ref", reference, replica.Head.Commit.Hex], _stop.Token);
         await repository.RunAsync(["update-ref", "refs/heads/main", head.Commit.Hex, replica.Head.Commit.Hex], _stop.Token);
         log($"configd: {name} is at {head}");
         await ApplyAsync(name, new ReplicaEvent.HeadMoved(head));
