@@ -89,7 +89,6 @@ public class LanguageTests
     [InlineData("binding { }", "CFG-0205", 1, 1, "needs a name")]
     [InlineData("security \"x\" { }", "CFG-0205", 1, 10, "takes no name")]
     [InlineData("binding \"a:b\" { }", "CFG-0205", 1, 9, "expected a binding name without blanks")]
-    [InlineData("binding \"#mmove\" { }", "CFG-0205", 1, 9, "not starting with '#'")]
     [InlineData("domain \"/(/\" { }", "CFG-0205", 1, 8, "is no regular expression")]
     [InlineData("esmtp_listener { listen 2001:db8::1:25 { } }", "CFG-0205", 1, 25, "'[ipv6]:port'")]
     [InlineData("esmtp_listener { peer \"10.0.0.0/33\" { } }", "CFG-0205", 1, 23, "a network such as 192.0.2.0/24")]

@@ -98,7 +98,7 @@ internal sealed class MoveLab : IAsyncDisposable
     }
 
     /// <summary>For who watches a long run: a line in the file that <c>VEREDUS_PROGRESS</c> names.</summary>
-    public void Progress(string line)
+    public static void Progress(string line)
     {
         if (Environment.GetEnvironmentVariable("VEREDUS_PROGRESS") is { Length: > 0 } file)
             File.AppendAllText(file, $"{DateTime.UtcNow:HH:mm:ss} {line}\n");

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Veredus.Network;
 using Xunit.Abstractions;
 
 namespace Veredus.Lab;
@@ -31,7 +30,7 @@ public sealed partial class MoveRateTests(ITestOutputHelper output)
         await lab.SettledAsync();
         var moved = s_messages / await GiveAwayAsync(lab, node, s_messages);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{s_messages} messages of 10 KB: relayed {relay:F0}/s, handed over {moved:F0}/s, ratio {moved / relay:F2}"));
-        lab.Progress(string.Create(CultureInfo.InvariantCulture, $"relay {relay:F0}/s, moves {moved:F0}/s, ratio {moved / relay:F2}"));
+        MoveLab.Progress(string.Create(CultureInfo.InvariantCulture, $"relay {relay:F0}/s, moves {moved:F0}/s, ratio {moved / relay:F2}"));
         Assert.True(moved >= relay / 2, $"handed over {moved:F0}/s, relayed {relay:F0}/s");
     }
 
@@ -49,7 +48,7 @@ public sealed partial class MoveRateTests(ITestOutputHelper output)
         var to = from % MoveLab.Size + 1;
         await SendAsync(lab, MoveLab.Vips[0], "kept1.test", s_backlog, 1024);
         await lab.WatchAsync(from, "json mailq -b b1", said => Queued(said) >= s_backlog);
-        lab.Progress($"{s_backlog} wait on mta{from}");
+        MoveLab.Progress($"{s_backlog} wait on mta{from}");
         using var load = Source(lab, MoveLab.Vips[1], "d2.test", 100_000_000, 1024, sessions: 10);
         await RateAsync(sink, s_seconds);  // warm
         var before = await RateAsync(sink, s_seconds);
@@ -68,7 +67,7 @@ public sealed partial class MoveRateTests(ITestOutputHelper output)
         var said = string.Create(CultureInfo.InvariantCulture,
             $"{s_backlog} messages moved, {moved:F0}/s; other mail {before:F0}/s before, {during:F0}/s meanwhile ({string.Join(' ', rates.Select(rate => rate.ToString("F0", CultureInfo.InvariantCulture)))}), {after:F0}/s after: {100 * (1 - during / alone):F0} % less");
         output.WriteLine(said);
-        lab.Progress(said);
+        MoveLab.Progress(said);
         Assert.True(during > 0.8 * alone, said);
     }
 

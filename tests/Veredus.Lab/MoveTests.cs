@@ -167,7 +167,7 @@ public sealed class MoveTests(ITestOutputHelper output)
             lab.Sink.IsDeferring = false;
             await lab.StartNodeAsync(victim);
             var (again, noted) = (Twice(lab), NotedInDoubt(lab));
-            lab.Progress($"{round + 1} kills, {lab.Sender.Accepted.Count} accepted, {lab.Sink.Arrivals.Length} arrived, {again.Length} twice, {noted.Count} in doubt");
+            MoveLab.Progress($"{round + 1} kills, {lab.Sender.Accepted.Count} accepted, {lab.Sink.Arrivals.Length} arrived, {again.Length} twice, {noted.Count} in doubt");
             Assert.True(!again.Except(noted).Any(), $"after {round + 1} kills, of mta{victim} last:\n{string.Join('\n', again.Except(noted).Select(number => Life(lab, number)))}");
         }
         await enough.CancelAsync();
@@ -223,7 +223,7 @@ public sealed class MoveTests(ITestOutputHelper output)
             await lab.AskUntilAsync(drained, said => said.Contains("drain", StringComparison.Ordinal), "console", "cluster", "duravip", "drain");
             await lab.AskUntilAsync(drained, said => said.Contains("handed over", StringComparison.Ordinal), "console", "cluster", "queues", "drain");
             var status = await lab.AskUntilAsync(drained, said => said.Contains(": drained; 0 addresses", StringComparison.Ordinal), "console", "cluster", "queues", "status");
-            lab.Progress($"drain {round + 1}: {status.Trim()}");
+            MoveLab.Progress($"drain {round + 1}: {status.Trim()}");
             output.WriteLine($"drain {round + 1}: {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s; {status.Trim()}");
             lab.Sink.IsDeferring = false;
             await enough.CancelAsync();

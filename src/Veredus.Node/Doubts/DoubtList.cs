@@ -2,8 +2,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Veredus.Delivery;
-using Veredus.Logging;
-using Veredus.Spool;
 
 namespace Veredus.Node.Doubts;
 
