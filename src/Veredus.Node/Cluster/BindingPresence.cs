@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Collections.Immutable;
 using System.Net;
 using Veredus.Configuration;
 using Veredus.Delivery;
@@ -12,7 +13,6 @@ namespace Veredus.Node;
 internal sealed class BindingPresence : IBindingPresence
 {
     private readonly Lock _gate = new();
-    private readonly HashSet<IPAddress> _here = [];
     private volatile State _state = new();
 
     public event Action<string, string>? Changed;
@@ -46,11 +46,7 @@ internal sealed class BindingPresence : IBindingPresence
         Replace(state => state with { Virtual = found, Static = others });
     }
 
-    public void Set(IPAddress address, bool isHere) => Replace(state =>
-    {
-        _ = isHere ? _here.Add(address) : _here.Remove(address);
-        return state with { Here = _here.ToFrozenSet() };
-    });
+    public void Set(IPAddress address, bool isHere) => Replace(state => state with { Here = isHere ? state.Here.Add(address) : state.Here.Remove(address) });
 
     /// <summary>Whether this node gives all its mail away.</summary>
     public bool IsDrained => _state.IsDrained;
@@ -85,7 +81,8 @@ internal sealed class BindingPresence : IBindingPresence
     {
         public FrozenDictionary<string, (string Group, IPAddress Address)> Virtual { get; init; } = FrozenDictionary<string, (string, IPAddress)>.Empty;
         public (string Group, string Name)[] Static { get; init; } = [];
-        public FrozenSet<IPAddress> Here { get; init; } = FrozenSet<IPAddress>.Empty;
+        /// <summary>Not frozen: a takeover adds a thousand, one after the other.</summary>
+        public ImmutableHashSet<IPAddress> Here { get; init; } = [];
         public FrozenDictionary<IPAddress, string> Owners { get; init; } = FrozenDictionary<IPAddress, string>.Empty;
         public string[] Draining { get; init; } = [];
         public FrozenSet<string> Members { get; init; } = FrozenSet<string>.Empty;

@@ -18,7 +18,7 @@ internal sealed partial class SmtpListeners
                 return;
             if (!_virtual.TryGetValue(address, out var entry) || entry.At.IsClosing)
                 _virtual[address] = entry = (new(), new(StringComparer.Ordinal));
-            var wanted = _settings.Current.SmtpListens.Where(listen => address.Equals(listen.Endpoint.Address)).ToDictionary(listen => listen.Endpoint.ToString(), StringComparer.Ordinal);
+            var wanted = _settings.Current.SmtpListensOn(address).ToDictionary(listen => listen.Endpoint.ToString(), StringComparer.Ordinal);
             foreach (var (name, listen) in wanted.Where(pair => !entry.Listeners.ContainsKey(pair.Key)))
             {
                 var opened = Listener.Open(listen, at: entry.At);

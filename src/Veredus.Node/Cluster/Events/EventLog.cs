@@ -12,6 +12,7 @@ public sealed class EventLog : IAsyncDisposable
     /// <summary>Placements kept, and as many of all other kinds together.</summary>
     public const int Kept = 1_000;
     private const int MaxLines = 10 * Kept;
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(300);
 
     private readonly Lock _gate = new();
     private readonly SortedDictionary<long, ClusterEvent> _events = [];
@@ -143,6 +144,8 @@ public sealed class EventLog : IAsyncDisposable
     {
         while (await _wake.Reader.WaitToReadAsync())
         {
+            // A placement grows by several steps within moments, a thousand of them at once: written when they have come, not while addresses wait.
+            await Task.WhenAny(Task.Delay(Gathering), _wake.Reader.Completion);
             _wake.Reader.TryRead(out _);
             ClusterEvent[] batch;
             lock (_gate)
