@@ -61,7 +61,7 @@ public sealed partial class WorkingCopy
     /// <summary>Makes the working copy anew. What differed is kept: as a patch where the old base is known, and the old tree as it is.</summary>
     public async Task<(string? Patch, string? Old)> RepairAsync(Remote remote, string subcluster, CancellationToken cancellationToken)
     {
-        var kept = Path.Combine(etc, ".eccfg", "repair-" + DateTimeOffset.UtcNow.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture));
+        var kept = Path.Combine(etc, ".eccfg", "repair-" + DateTimeOffset.UtcNow.ToString("yyyyMMdd-HHmmss-fff", CultureInfo.InvariantCulture));
         RemoveLeftovers();
         if (!Directory.Exists(Conf))
         {

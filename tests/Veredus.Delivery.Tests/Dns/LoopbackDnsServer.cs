@@ -10,7 +10,7 @@ namespace Veredus.Delivery.Tests.Dns;
 /// <summary>A name server on loopback, UDP and TCP, that says what a test tells it to; lies included.</summary>
 internal sealed class LoopbackDnsServer : IAsyncDisposable
 {
-    private readonly UdpClient _udp = new(new IPEndPoint(IPAddress.Loopback, 0));
+    private readonly UdpClient _udp;
     private readonly TcpListener _tcp;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
@@ -18,9 +18,28 @@ internal sealed class LoopbackDnsServer : IAsyncDisposable
 
     public LoopbackDnsServer()
     {
-        _tcp = new(IPAddress.Loopback, Endpoint.Port);
-        _tcp.Start();
+        (_udp, _tcp) = Listen();
         _running = Task.WhenAll(ServeUdpAsync(), ServeTcpAsync());
+    }
+
+    /// <summary>One port for both; a port that is free for UDP may be somebody's for TCP.</summary>
+    private static (UdpClient, TcpListener) Listen()
+    {
+        for (var tries = 0; ; tries++)
+        {
+            var udp = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+            var tcp = new TcpListener(IPAddress.Loopback, ((IPEndPoint)udp.Client.LocalEndPoint!).Port);
+            try
+            {
+                tcp.Start();
+                return (udp, tcp);
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse && tries < 20)
+            {
+                udp.Dispose();
+                tcp.Dispose();
+            }
+        }
     }
 
     public IPEndPoint Endpoint => (IPEndPoint)_udp.Client.LocalEndPoint!;

@@ -128,7 +128,8 @@ internal sealed class Sink : IAsyncDisposable
                     await SayAsync(stream, scripted ?? (recipients.Count > 0 ? "354 go" : "554 no recipients"));
                     if (scripted?.StartsWith('3') == false || recipients.Count == 0)
                         break;
-                    var content = await ReadContentAsync(input);
+                    if (await ReadContentAsync(input) is not { } content)
+                        return;
                     var reply = Answer(".") ?? "250 2.0.0 kept";
                     if (reply.StartsWith('2'))
                     {
@@ -156,12 +157,17 @@ internal sealed class Sink : IAsyncDisposable
         await stream.FlushAsync(_stop.Token);
     }
 
-    private static async Task<string> ReadContentAsync(Input input)
+    /// <summary><see langword="null"/>: the client went away before the final dot, so this was no message.</summary>
+    private static async Task<string?> ReadContentAsync(Input input)
     {
         var content = new StringBuilder();
-        while (await input.LineAsync() is { } line and not ".")
+        while (await input.LineAsync() is { } line)
+        {
+            if (line == ".")
+                return content.ToString();
             content.Append(line.StartsWith('.') ? line[1..] : line).Append("\r\n");
-        return content.ToString();
+        }
+        return null;
     }
 
     /// <summary>Lines that end with LF; a CR before it is taken off.</summary>
