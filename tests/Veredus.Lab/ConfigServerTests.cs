@@ -54,7 +54,7 @@ public sealed class ConfigServerTests(ITestOutputHelper output)
         Assert.True(File.Exists(lab.Conf(1, "default/right.conf")) && File.Exists(lab.Conf(2, "default/left.conf")));
     }
 
-    [LabFact]
+    [LabFact(OnlyWhenAsked = true)]
     public async Task The_same_lines_on_both_sides_of_a_split_need_a_choice_and_the_other_side_is_kept_as_a_patch()
     {
         await using var lab = await SidesAsync();
@@ -67,7 +67,7 @@ public sealed class ConfigServerTests(ITestOutputHelper output)
         Assert.Contains("# left", await File.ReadAllTextAsync(Assert.Single(patches)), StringComparison.Ordinal);
     }
 
-    [LabFact]
+    [LabFact(OnlyWhenAsked = true)]
     public async Task A_CONFLICT_is_ended_by_hand_at_a_chosen_master_and_the_election_goes_on()
     {
         await using var lab = await SidesAsync();
