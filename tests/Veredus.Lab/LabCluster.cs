@@ -13,7 +13,7 @@ public sealed partial class LabCluster : IAsyncDisposable
 {
     public const int Size = 3;
     /// <summary>Ends a hang; says nothing about how long anything may take.</summary>
-    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(300);
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
     private static int s_count;
 
     private readonly string _directory = Directory.CreateTempSubdirectory("veredus-lab-").FullName;

@@ -8,7 +8,7 @@ namespace Veredus.Lab;
 /// <summary>Clients that send mail to virtual addresses without a pause, each step of a transaction a little after the one before, and count what became of the transactions.</summary>
 internal sealed class MailClient : IAsyncDisposable
 {
-    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(15);
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(15), Patience = TimeSpan.FromSeconds(60);
 
     private readonly CancellationTokenSource _ending = new();
     private readonly Task[] _sending;
@@ -47,7 +47,7 @@ internal sealed class MailClient : IAsyncDisposable
         try
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
-            patience.CancelAfter(LabCluster.Limit);
+            patience.CancelAfter(Patience);
             await socket.ConnectAsync(target, patience.Token);
             await using var stream = new NetworkStream(socket);
             using var reader = new StreamReader(stream, Encoding.ASCII);
@@ -63,7 +63,7 @@ internal sealed class MailClient : IAsyncDisposable
 
             async Task<bool> AskAsync(string text, string code)
             {
-                patience.CancelAfter(LabCluster.Limit);  // anew for each step: a session may last as long as the test
+                patience.CancelAfter(Patience);  // anew for each step: a session may last as long as the test
                 await Task.Delay(Step, patience.Token);
                 await stream.WriteAsync(Encoding.ASCII.GetBytes(text + "\r\n"), patience.Token);
                 return await AnswerAsync(code);

@@ -17,7 +17,7 @@ internal sealed record ChaosLimits(TimeSpan Gap, TimeSpan Settle);
 internal sealed class ChaosRun(DemoCluster cluster, Timeline timeline, IReadOnlyList<ChaosFault> plan, TimeSpan length, ChaosLimits limits)
 {
     /// <summary>A delivery that was cut off is tried again within this time, or shows before it.</summary>
-    private static readonly TimeSpan DoubtBefore = TimeSpan.FromSeconds(5), MailLimit = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan DoubtBefore = TimeSpan.FromSeconds(5), MailLimit = TimeSpan.FromSeconds(120);
 
     private readonly List<(DateTimeOffset From, DateTimeOffset To)> _damaged = [];
     private TimeSpan _worstGap;
@@ -193,7 +193,7 @@ internal sealed class ChaosRun(DemoCluster cluster, Timeline timeline, IReadOnly
         await stranger.RunIpAsync($"addr add {cluster.Addresses[0]}/32 dev eth0", cancellationToken);
         var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         cluster.Arp.Doubled += _ => seen.TrySetResult();
-        await WithinAsync(TimeSpan.FromMinutes(3), stop => seen.Task.WaitAsync(stop), cancellationToken);
+        await WithinAsync(TimeSpan.FromSeconds(60), stop => seen.Task.WaitAsync(stop), cancellationToken);
     }
 
     private static async Task<bool> WithinAsync(TimeSpan limit, Func<CancellationToken, Task> work, CancellationToken cancellationToken)

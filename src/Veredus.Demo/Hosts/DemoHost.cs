@@ -9,7 +9,7 @@ namespace Veredus.Demo;
 /// <summary>One host of the demo: a network namespace with a corosync and a node in it, and a directory.</summary>
 internal sealed class DemoHost : IAsyncDisposable
 {
-    private static readonly TimeSpan ConsoleLimit = TimeSpan.FromSeconds(45);
+    private static readonly TimeSpan ConsoleLimit = TimeSpan.FromSeconds(10);
 
     private readonly string _parent;
     private readonly CorosyncConfiguration _busConfiguration;

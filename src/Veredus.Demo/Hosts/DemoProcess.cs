@@ -8,7 +8,7 @@ namespace Veredus.Demo;
 internal sealed class DemoProcess : IAsyncDisposable
 {
     private const int LastLines = 20;
-    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(5), StopLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60), StopLimit = TimeSpan.FromSeconds(20);
 
     private readonly Process _process;
     private readonly Queue<string> _said = [];

@@ -38,7 +38,7 @@ internal sealed record StoryScript(string Name, string Summary, Func<Story, Canc
 internal sealed class Story(DemoCluster cluster, Timeline timeline, TimeSpan gapLimit)
 {
     /// <summary>Time for mail to arrive that was deferred or waits for its node.</summary>
-    private static readonly TimeSpan MailLimit = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan MailLimit = TimeSpan.FromSeconds(90);
 
     private readonly List<Expectation> _expectations = [];
     private TimeSpan _longestGap;
