@@ -17,6 +17,7 @@ using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, static 
 using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, static signal => signal.Cancel = true);
 
 StayInMemory();
+CompileAhead.InBackground([typeof(GuardLoop).Assembly, typeof(CompileAhead).Assembly]);
 try
 {
     using var loop = new GuardLoop();

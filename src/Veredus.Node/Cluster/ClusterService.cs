@@ -128,6 +128,9 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
         try
         {
             await Driver.StartAsync(cancellationToken);
+            CompileAhead.InBackground(
+                [typeof(DuravipMachine).Assembly, typeof(DuravipDriver).Assembly, typeof(HostNetwork).Assembly, typeof(IGroupBus).Assembly],
+                typeof(Inbound.SmtpListeners), typeof(VipServices), typeof(BindingPresence), typeof(ClusterObserver), typeof(EventLog));
         }
         catch (Exception e) when (e is IOException or Win32Exception)
         {
