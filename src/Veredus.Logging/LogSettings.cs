@@ -15,7 +15,9 @@ public enum LogRecords
     InbandBounces = 1 << 6,
     OutOfBandBounces = 1 << 7,
     TransientBounces = 1 << 8,
-    All = (1 << 9) - 1,
+    /// <summary>Hand-overs to other nodes (<c>X</c>).</summary>
+    Handovers = 1 << 9,
+    All = (1 << 10) - 1,
 }
 
 /// <summary>One log of one logger.</summary>
@@ -34,10 +36,16 @@ public sealed record LogDestination(LogKind Kind, string Destination, UnixFileMo
     internal bool IsJson => Destination.EndsWith(".json", StringComparison.Ordinal) || Destination.EndsWith(".jsonl", StringComparison.Ordinal);
 }
 
-/// <summary>One logger instance (<c>ec_logger</c>, <c>bounce_logger</c>): its logs, its heartbeat, its switches.</summary>
+/// <summary>One logger instance (<c>ec_logger</c>, <c>bounce_logger</c>, <c>custom_logger</c>): its logs, its heartbeat, its switches.</summary>
 public sealed record LoggerSettings
 {
     public required IReadOnlyList<LogDestination> Logs { get; init; }
+
+    /// <summary>What it writes in own formats (<c>custom_logger</c>).</summary>
+    public IReadOnlyList<StageLog> Stages { get; init; } = [];
+
+    /// <summary>All that it writes to.</summary>
+    public IEnumerable<LogDestination> Destinations => [.. Logs, .. Stages.Select(stage => stage.Target)];
 
     /// <summary>Time between markers in mainlog, bouncelog and rejectlog; zero for none. Default 60 s.</summary>
     public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(60);

@@ -10,6 +10,7 @@ namespace Veredus.Logging;
 public sealed class MailLogs : IMailLog, IAsyncDisposable
 {
     private static readonly LogKind[] Kinds = Enum.GetValues<LogKind>();
+    private static readonly LogStage[] Stages = Enum.GetValues<LogStage>();
     private static readonly LogKind[] WithHeartbeat = [LogKind.Main, LogKind.Bounce, LogKind.Reject];
 
     [ThreadStatic]
@@ -21,7 +22,7 @@ public sealed class MailLogs : IMailLog, IAsyncDisposable
     private readonly PanicLog _panic;
     private readonly LogStream _stderr;
     private readonly Lock _changing = new();
-    private Route[][] _routes = [.. Kinds.Select(_ => Array.Empty<Route>())];
+    private Routing _routing = new([.. Kinds.Select(_ => Array.Empty<Route>())], [.. Stages.Select(_ => Array.Empty<StageRoute>())]);
     private Dictionary<string, LogStream> _streams = [];
     private List<ITimer> _heartbeats = [];
 
@@ -53,9 +54,10 @@ public sealed class MailLogs : IMailLog, IAsyncDisposable
         {
             Dictionary<string, LogStream> streams = [];
             var routes = Kinds.Select(_ => new List<Route>()).ToArray();
+            var stages = Stages.Select(_ => new List<StageRoute>()).ToArray();
             foreach (var logger in loggers)
             {
-                foreach (var log in logger.Logs)
+                foreach (var log in logger.Destinations)
                 {
                     if (!streams.TryGetValue(log.Destination, out var stream) && !_streams.TryGetValue(log.Destination, out stream))
                     {
@@ -67,11 +69,14 @@ public sealed class MailLogs : IMailLog, IAsyncDisposable
                         }
                     }
                     streams[log.Destination] = stream;
-                    routes[(int)log.Kind].Add(new(stream, log.IsJson, logger.Records));
+                    if (log.Kind is not LogKind.Custom)
+                        routes[(int)log.Kind].Add(new(stream, log.IsJson, logger.Records));
                 }
+                foreach (var stage in logger.Stages)
+                    stages[(int)stage.Stage].Add(new(streams[stage.Destination], stage));
             }
             var gone = _streams.Where(pair => !streams.ContainsKey(pair.Key)).Select(pair => pair.Value).ToList();
-            Volatile.Write(ref _routes, [.. routes.Select(list => list.ToArray())]);
+            Volatile.Write(ref _routing, new([.. routes.Select(list => list.ToArray())], [.. stages.Select(list => list.ToArray())]));
             _pump.Drain();
             _pump.Streams = [_stderr, .. streams.Values];
             gone.ForEach(stream => stream.Dispose());
@@ -83,12 +88,28 @@ public sealed class MailLogs : IMailLog, IAsyncDisposable
         }
     }
 
-    public void Write(in ReceptionRecord record) => Write(LogKind.Main, LogRecords.Receptions, record);
+    public void Write(in ReceptionRecord record)
+    {
+        Write(LogKind.Main, LogRecords.Receptions, record);
+        if (StageRoutes(LogStage.Reception) is { Length: > 0 } routes)
+            Write(routes, StageEvent.Of(record));
+    }
 
-    public void Write(in DeliveryRecord record) => Write(LogKind.Main, LogRecords.Deliveries, record);
+    public void Write(in DeliveryRecord record)
+    {
+        var isMove = record.Kind is DeliveryKind.HandedOver;
+        Write(LogKind.Main, isMove ? LogRecords.Handovers : LogRecords.Deliveries, record);
+        if (StageRoutes(isMove ? LogStage.Xfer : LogStage.Delivery) is { Length: > 0 } routes)
+            Write(routes, StageEvent.Of(record));
+    }
 
-    public void Write(in FailureRecord record) => Write(
-        LogKind.Main, record.Kind is FailureKind.Permanent ? LogRecords.PermanentFailures : LogRecords.TransientFailures, record);
+    public void Write(in FailureRecord record)
+    {
+        var isPermanent = record.Kind is FailureKind.Permanent;
+        Write(LogKind.Main, isPermanent ? LogRecords.PermanentFailures : LogRecords.TransientFailures, record);
+        if (StageRoutes(isPermanent ? LogStage.PermanentFailure : LogStage.TransientFailure) is { Length: > 0 } routes)
+            Write(routes, StageEvent.Of(record));
+    }
 
     public void Write(in BounceRecord record) => Write(
         LogKind.Bounce,
@@ -96,7 +117,12 @@ public sealed class MailLogs : IMailLog, IAsyncDisposable
             : record.Stage is DeliveryStage.OutOfBandBounce ? LogRecords.OutOfBandBounces : LogRecords.InbandBounces,
         record);
 
-    public void Write(in RejectRecord record) => Write(LogKind.Reject, LogRecords.Rejections, record);
+    public void Write(in RejectRecord record)
+    {
+        Write(LogKind.Reject, LogRecords.Rejections, record);
+        if (StageRoutes(LogStage.Rejection) is { Length: > 0 } routes)
+            Write(routes, StageEvent.Of(record));
+    }
 
     public void Write(in ImportRecord record) => Write(LogKind.Import, LogRecords.All, record);
 
@@ -130,7 +156,7 @@ public sealed class MailLogs : IMailLog, IAsyncDisposable
 
     private void Write<TRecord>(LogKind kind, LogRecords records, in TRecord record, bool soon = false) where TRecord : struct, ILogRecord
     {
-        var routes = Volatile.Read(ref _routes)[(int)kind];
+        var routes = Volatile.Read(ref _routing).Logs[(int)kind];
         if (routes.Length == 0)
             return;
         var line = _line ??= new();
@@ -149,6 +175,19 @@ public sealed class MailLogs : IMailLog, IAsyncDisposable
                 formatted = route.IsJson;
             }
             route.Stream.Append(line.Written, soon);
+        }
+    }
+
+    private StageRoute[] StageRoutes(LogStage stage) => Volatile.Read(ref _routing).Stages[(int)stage];
+
+    private static void Write(StageRoute[] routes, in StageEvent told)
+    {
+        var line = _line ??= new();
+        foreach (var route in routes)
+        {
+            line.Clear();
+            StageWriter.Write(line, route.Log.Format, told, route.Log.IsSanitized);
+            route.Stream.Append(line.Written);
         }
     }
 
@@ -227,6 +266,10 @@ public sealed class MailLogs : IMailLog, IAsyncDisposable
     }
 
     private sealed record Route(LogStream Stream, bool IsJson, LogRecords Records);
+
+    private sealed record StageRoute(LogStream Stream, StageLog Log);
+
+    private sealed record Routing(Route[][] Logs, StageRoute[][] Stages);
 }
 
 /// <summary>What one destination took.</summary>

@@ -174,6 +174,7 @@ public sealed partial class ReceptionSession : IMessageSink
             Protocol = "esmtp",
             BindingGroup = envelope.BindingGroup,
             Binding = envelope.Binding,
+            Facts = new() { ConnectionContext = envelope.ConnectionContext, MessageContext = envelope.MessageContext },
         });
         _parts.Received.Accepted(message, envelope);
     }

@@ -141,6 +141,7 @@ public sealed partial class ReceptionSession : ISmtpServerHandler, IDisposable
             ConnectionContext = _context.WithCounts(session),
             MessageContext = _transaction?.ContextFor(_refusedRecipient),
             Text = reply.Status.IsNone ? reply.Text.Replace('\n', ' ') : $"{reply.Status} {reply.Text.Replace('\n', ' ')}",
+            Facts = new() { Sender = _transaction?.Mail.Sender.Value, Recipient = _refusedRecipient.Value },
         });
     }
 

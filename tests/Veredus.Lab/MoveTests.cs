@@ -9,8 +9,9 @@ public sealed class MoveTests(ITestOutputHelper output)
     [LabFact]
     public async Task Mail_leaves_once_from_the_address_of_its_binding_wherever_it_came_in()
     {
-        await using var lab = await MoveLab.StartAsync();
+        await using var lab = await MoveLab.StartAsync(lab => lab.Further = i => $"custom_logger \"moves\" {{ xfer_logfile = \"{lab.DirectoryOf(i)}/moves.log\" xfer_format = \"%i %r@%R from %b to %H\" }}");
         await SendEverywhereAsync(lab);
+        await TellsItsMovesAsync(lab);
         await FindFromAnywhereAsync(lab);
         Check(lab);
     }
@@ -105,6 +106,23 @@ public sealed class MoveTests(ITestOutputHelper output)
         // What came in elsewhere was handed over: X where it left, R with xfer where it came. Logs are written with a delay.
         await lab.UntilLoggedAsync(line => line.Contains("@X@", StringComparison.Ordinal));
         await lab.UntilLoggedAsync(line => line.Contains("@xfer@", StringComparison.Ordinal));
+    }
+
+    /// <summary>A custom_logger has a line of its own for each X of the mainlog, and none besides.</summary>
+    private static async Task TellsItsMovesAsync(MoveLab lab)
+    {
+        static IEnumerable<string> Lines(MoveLab lab, string log) => Enumerable.Range(1, MoveLab.Size).Select(i => Path.Combine(lab.DirectoryOf(i), log)).Where(File.Exists).SelectMany(File.ReadLines);
+        var begun = Stopwatch.GetTimestamp();
+        string[] told, moved;
+        do
+        {
+            await Task.Delay(100);
+            told = [.. Lines(lab, "moves.log").Order(StringComparer.Ordinal)];
+            moved = [.. Lines(lab, "mainlog.ec").Where(line => line.Contains("@X@", StringComparison.Ordinal)).Select(line => line.Split('@')[1]).Order(StringComparer.Ordinal)];
+        }
+        while ((told.Length < 60 || told.Length != moved.Length) && Stopwatch.GetElapsedTime(begun) < MoveLab.Limit);
+        Assert.Equal(moved, told.Select(line => line.Split(' ')[0]));
+        Assert.All(told, line => Assert.Matches(@" n\d+@d([1-3])\.test from b\1 to 198\.18\.9\.[1-3]$", line));
     }
 
     /// <summary>A message that waits is found from a node that has nothing to do with it.</summary>

@@ -56,22 +56,44 @@ public static partial class Options
             return Subsystems.Split(' ').Contains(value);
         }, items => items), $"Subsystems that speak at level {level.ToUpperInvariant()}.");
 
+    /// <summary>What a <c>custom_logger</c> can log, in the order of mta.md's stages.</summary>
+    public static readonly IReadOnlyList<CustomLogStage> CustomLogStages = CustomStages();
+
+    public static readonly Option<string?> CustomMainlog = Logging.Text("mainlog", CustomLogger, "A main log of its own.", type: "path or uri");
+    public static readonly Option<string?> CustomPaniclog = Logging.Text("paniclog", CustomLogger, "A panic log of its own.", type: "path or uri");
+    public static readonly Option<bool> CustomSanitize = Logging.Bool("sanitize", CustomLogger, true, "Escapes '@' in values as well, as the other logs do; backslashes and controls always are.");
+
 #pragma warning disable CA1823, IDE0052 // registers rows
     private static readonly bool CustomLoggerRows = IgnoreRows(() =>
     {
-        string[] stages = ["reception", "delivery", "transient_failure", "permanent_failure", "rejection", "xfer"];
-        foreach (var stage in stages)
-        {
-            Logging.Text(stage + "_format", CustomLogger, $"Format of the {stage} stage.", NotYet);
-            Logging.Text(stage + "_logfile", CustomLogger, $"File of the {stage} stage.", NotYet, type: "path or uri");
-            Logging.Mode(stage + "_log_mode", CustomLogger, "0644", $"Mode of the file of the {stage} stage.", NotYet);
-        }
-        foreach (var file in (string[])["mainlog", "paniclog"])
-            Logging.Text(file, CustomLogger, "File of the logger.", NotYet, type: "path or uri");
-        foreach (var kind in (string[])["log_receptions", "log_deliveries", "log_transient_failures", "log_permanent_failures", "log_rejections", "log_xfers", "sanitize"])
-            Logging.Bool(kind, CustomLogger, true, "Switch of a stage.", NotYet);
         Logging.Text("namespace", CustomLogger, "Name space of context variables.", NotYet);
-        Logging.Text("thread_pool", CustomLogger, "Worker pool.", NotYet);
-        Logging.Int("concurrency", CustomLogger, 1, "Workers.", min: 1, status: NotYet);
+        Logging.Ignore(CustomLogger, "Worker pools are the runtime's.", "thread_pool", "concurrency");
     });
+
+    private static List<CustomLogStage> CustomStages() => [.. new (string Stage, string Switch)[]
+        {
+            ("reception", "log_receptions"), ("delivery", "log_deliveries"), ("transient_failure", "log_transient_failures"),
+            ("permanent_failure", "log_permanent_failures"), ("rejection", "log_rejections"), ("xfer", "log_xfers"),
+        }.Select(row => new CustomLogStage(
+        row.Stage,
+        Logging.Other<LogFormat?>(row.Stage + "_format", CustomLogger, "format", "", null, ReadLogFormat, $"Format of the {row.Stage} stage: letters such as %t %i %r %R."),
+        Logging.Text(row.Stage + "_logfile", CustomLogger, $"File of the {row.Stage} stage.", type: "path or uri"),
+        Logging.Mode(row.Stage + "_log_mode", CustomLogger, "0644", $"Mode of the file of the {row.Stage} stage."),
+        Logging.Bool(row.Switch, CustomLogger, true, $"Writes the {row.Stage} stage, and its records of this logger's main log.")))];
+
+    private static bool ReadLogFormat(RawValue raw, out LogFormat? value, out ValueError error)
+    {
+        value = null;
+        error = new("CFG-0303", "a text");
+        if (raw.Kind != RawKind.Scalar)
+            return false;
+        var isRead = LogFormat.TryParse(raw.Text, out value, out var expected);
+        error = new("CFG-0301", expected);
+        return isRead;
+    }
 }
+
+/// <summary>The options of one stage of a <c>custom_logger</c>.</summary>
+/// <param name="Name">As in its options' names, e.g. <c>xfer</c>.</param>
+/// <param name="Switch">False: nothing of the stage is written.</param>
+public sealed record CustomLogStage(string Name, Option<LogFormat?> Format, Option<string?> Logfile, Option<UnixFileMode> Mode, Option<bool> Switch);

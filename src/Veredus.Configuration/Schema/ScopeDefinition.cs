@@ -40,7 +40,7 @@ internal sealed record ScopeDefinition(string Name, ScopeKinds Kind, ScopeKinds 
         Module("ec_logger", EcLogger, "The native logs."),
         Module("bounce_logger", BounceLogger, "The bounce log."),
         Module("custom_bounce_logger", CustomBounceLogger, "A bounce log with an own last field.", OptionStatus.NotYet),
-        Module("custom_logger", CustomLogger, "Logs in own formats.", OptionStatus.NotYet),
+        Module("custom_logger", CustomLogger, "Logs in own formats."),
         Module("http_logger", HttpLogger, "The HTTP log.", OptionStatus.NotYet),
         Plain("mail_loop", MailLoop, "Loop detection."),
         Plain("static_routes", StaticRoutes, "All traffic to one place.", OptionStatus.NotYet),

@@ -36,6 +36,8 @@ internal static class CrossChecks
                 CheckRule(node, diagnostics);
             if (node.Kind == ScopeKinds.Replicate)
                 CheckReplicate(node, diagnostics);
+            if (node.Kind == ScopeKinds.CustomLogger)
+                CheckCustomLogger(node, diagnostics);
             if (node.Kind == ScopeKinds.Topology && node.Find(Options.TopologyInterface) is null)
                 diagnostics.Error("CFG-0506", node.Position, node.Instance, $"Topology \"{node.Instance}\" needs interface = \"name\".");
         }
@@ -99,6 +101,19 @@ internal static class CrossChecks
     {
         if (!Pattern.TryParse(text, ignoreCase: true, out _, out var error))
             diagnostics.Error("CFG-0301", setting.Position, text, $"'{text}' in {setting.Option.DisplayName} is no regular expression: {error}");
+    }
+
+    private static void CheckCustomLogger(ScopeNode node, DiagnosticBag diagnostics)
+    {
+        foreach (var stage in Options.CustomLogStages)
+        {
+            var (format, file) = (node.Find(stage.Format), node.Find(stage.Logfile));
+            if (format is null != (file is null))
+            {
+                var (given, missing) = format is null ? ((Option)stage.Logfile, (Option)stage.Format) : (stage.Format, stage.Logfile);
+                diagnostics.Error("CFG-0506", (format ?? file)!.Position, node.Instance, $"custom_logger: {given.DisplayName} needs {missing.DisplayName} as well.");
+            }
+        }
     }
 
     private static void CheckReplicate(ScopeNode node, DiagnosticBag diagnostics)

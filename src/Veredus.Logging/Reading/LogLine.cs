@@ -16,6 +16,7 @@ public static class LogLine
             LogKind.Import => Import(line),
             LogKind.Reject => RejectLine.Parse(line),
             LogKind.Panic => Panic(line),
+            LogKind.Custom => null,  // in a form of the site's own
             _ => throw new ArgumentOutOfRangeException(nameof(log), log, null),
         };
         return record is not null;

@@ -32,6 +32,9 @@ public readonly record struct DeliveryRecord : ILogRecord, IFieldRecord
     /// <summary>The host that took it.</summary>
     public required IPAddress? RemoteAddress { get; init; }
 
+    /// <summary>For own formats only; not a part of the line.</summary>
+    public MailFacts Facts { get; init; }
+
     public void FormatLine(LineBuffer buffer) => FieldRecord.FormatLine(this, buffer);
 
     public void FormatJson(LineBuffer buffer) => FieldRecord.FormatJson(this, "main"u8, buffer);

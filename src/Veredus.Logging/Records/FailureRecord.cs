@@ -35,6 +35,9 @@ public readonly record struct FailureRecord : ILogRecord, IFieldRecord
     /// <summary>The reply with its code; lines joined with a blank.</summary>
     public required string Reply { get; init; }
 
+    /// <summary>For own formats only; not a part of the line.</summary>
+    public MailFacts Facts { get; init; }
+
     public void FormatLine(LineBuffer buffer) => FieldRecord.FormatLine(this, buffer);
 
     public void FormatJson(LineBuffer buffer) => FieldRecord.FormatJson(this, "main"u8, buffer);

@@ -9,6 +9,9 @@ public enum LogKind
     Account,
     Import,
     Panic,
+
+    /// <summary>A stage of a <c>custom_logger</c>.</summary>
+    Custom,
 }
 
 public static class LogKinds
@@ -22,6 +25,7 @@ public static class LogKinds
         LogKind.Account => "acctlog",
         LogKind.Import => "importlog",
         LogKind.Panic => "paniclog",
+        LogKind.Custom => "custom_logger",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
     };
 

@@ -24,6 +24,9 @@ public readonly record struct ReceptionRecord : ILogRecord, IFieldRecord
     public required string BindingGroup { get; init; }
     public required string Binding { get; init; }
 
+    /// <summary>For own formats only; not a part of the line.</summary>
+    public MailFacts Facts { get; init; }
+
     public void FormatLine(LineBuffer buffer) => FieldRecord.FormatLine(this, buffer);
 
     public void FormatJson(LineBuffer buffer) => FieldRecord.FormatJson(this, "main"u8, buffer);

@@ -36,6 +36,9 @@ public readonly record struct RejectRecord : ILogRecord
     /// <summary>The reply without its code.</summary>
     public required string Text { get; init; }
 
+    /// <summary>For own formats only; not a part of the line.</summary>
+    public MailFacts Facts { get; init; }
+
     public void FormatLine(LineBuffer buffer)
     {
         buffer.Append(Time);
@@ -85,7 +88,7 @@ public readonly record struct RejectRecord : ILogRecord
     }
 
     // Of what authentication leaves in a context, only the outcome is for the log.
-    private static bool IsSecret(string key) => key.StartsWith("auth_", StringComparison.OrdinalIgnoreCase)
+    internal static bool IsSecret(string key) => key.StartsWith("auth_", StringComparison.OrdinalIgnoreCase)
         && key is not ("auth_name" or "auth_status" or "auth_user");
 
     private static IReadOnlyCollection<KeyValuePair<string, string>> Shown(IReadOnlyCollection<KeyValuePair<string, string>>? context) =>

@@ -123,6 +123,7 @@ internal sealed class ImportJob(VeredusNode node, string source, int concurrency
             Protocol = Protocol,
             BindingGroup = envelope.BindingGroup,
             Binding = envelope.Binding,
+            Facts = new() { ConnectionContext = envelope.ConnectionContext, MessageContext = envelope.MessageContext },
         });
     }
 

@@ -27,6 +27,7 @@ internal sealed class DeliveryLog(IMailLog log, NodeStatistics statistics, Doubt
             Retries = delivered.Retries,
             SinceReception = TimeSpan.FromSeconds(delivered.Seconds),
             RemoteAddress = delivered.Remote,
+            Facts = Facts(envelope, delivered.Time, delivered.Size),
         });
     }
 
@@ -47,6 +48,7 @@ internal sealed class DeliveryLog(IMailLog log, NodeStatistics statistics, Doubt
             Retries = moved.Retries,
             SinceReception = TimeSpan.FromSeconds(moved.Seconds),
             RemoteAddress = moved.Remote,
+            Facts = Facts(envelope, moved.Time, moved.Size),
         });
     }
 
@@ -72,6 +74,7 @@ internal sealed class DeliveryLog(IMailLog log, NodeStatistics statistics, Doubt
             SinceReception = TimeSpan.FromSeconds(failed.Seconds),
             RemoteAddress = failed.Remote,
             Reply = reply,
+            Facts = Facts(envelope, failed.Time, failed.Size) with { Classification = failed.Classification },
         });
         var (sender, recipient) = (new EnvelopeAddress(envelope.Sender), new EnvelopeAddress(envelope.Recipient));
         log.Write(new BounceRecord
@@ -100,6 +103,17 @@ internal sealed class DeliveryLog(IMailLog log, NodeStatistics statistics, Doubt
     public void Notice(DeliveryNotice notice, string text) => log.Panic(
         notice is DeliveryNotice.Fault or DeliveryNotice.SpoolUnreadable ? PanicLevel.Critical : PanicLevel.Error,
         notice is DeliveryNotice.TlsMaterial ? PanicSubsystems.Ssl : PanicSubsystems.Smtp, "delivery", text);
+
+    private static MailFacts Facts(Envelope envelope, DateTimeOffset at, long size) => new()
+    {
+        At = at,
+        Sender = envelope.Sender,
+        Recipient = envelope.Recipient,
+        Protocol = envelope.Protocol,
+        Size = size,
+        ConnectionContext = envelope.ConnectionContext,
+        MessageContext = envelope.MessageContext,
+    };
 
     private static LogId ConnectionOf(Envelope envelope) => envelope.ConnectionId.Value == 0 ? default : LogId.From(envelope.ConnectionId);
 }

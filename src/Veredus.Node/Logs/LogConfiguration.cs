@@ -42,7 +42,7 @@ public sealed class LogConfiguration(MailLogs logs, bool toStderr, int verbosity
                 Logs = logs,
                 Heartbeat = module.Get(Options.LogHeartbeat),
                 Records = LogRecords.All & ~(
-                    Unless(module, Options.LogReceptions, LogRecords.Receptions) | Unless(module, Options.LogDeliveries, LogRecords.Deliveries)
+                    Unless(module, Options.LogReceptions, LogRecords.Receptions) | Unless(module, Options.LogDeliveries, LogRecords.Deliveries | LogRecords.Handovers)
                     | Unless(module, Options.LogTransientFailures, LogRecords.TransientFailures) | Unless(module, Options.LogPermanentFailures, LogRecords.PermanentFailures)
                     | Unless(module, Options.LogRejections, LogRecords.Rejections) | Unless(module, Options.LogErrors, LogRecords.Errors)),
             });
@@ -60,7 +60,27 @@ public sealed class LogConfiguration(MailLogs logs, bool toStderr, int verbosity
             });
         }
 
+        loggers.AddRange(configuration.Modules(ScopeKinds.CustomLogger).Select(CustomLogger));
         return loggers;
+    }
+
+    private static LoggerSettings CustomLogger(ScopeNode module)
+    {
+        LogRecords[] records = [LogRecords.Receptions, LogRecords.Deliveries, LogRecords.TransientFailures, LogRecords.PermanentFailures, LogRecords.Rejections, LogRecords.Handovers];
+        List<LogDestination> logs = [];
+        if (module.Get(Options.CustomMainlog) is { } mainlog)
+            logs.Add(new(LogKind.Main, mainlog));
+        if (module.Get(Options.CustomPaniclog) is { } paniclog)
+            logs.Add(new(LogKind.Panic, paniclog));
+        var (stages, written) = (new List<StageLog>(), LogRecords.All);
+        foreach (var (number, stage) in Options.CustomLogStages.Index())
+        {
+            if (!module.Get(stage.Switch))
+                written &= ~records[number];
+            else if (module.Get(stage.Format) is { } format && module.Get(stage.Logfile) is { } file)
+                stages.Add(new((LogStage)number, format, file, module.Get(stage.Mode)) { IsSanitized = module.Get(Options.CustomSanitize) });
+        }
+        return new() { Logs = logs, Stages = stages, Records = written, Heartbeat = TimeSpan.Zero };
     }
 
     /// <summary>The paniclog's filter.</summary>

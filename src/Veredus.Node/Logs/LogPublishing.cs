@@ -53,7 +53,7 @@ public sealed class LogPublishing(ClusterNetwork network) : INodeService
     /// <summary>Entries of the dictionary that publish nothing.</summary>
     internal static IEnumerable<string> Warnings(ConfigurationSnapshot configuration)
     {
-        var written = LogConfiguration.Loggers(configuration).SelectMany(logger => logger.Logs).Select(log => log.Destination)
+        var written = LogConfiguration.Loggers(configuration).SelectMany(logger => logger.Destinations).Select(log => log.Destination)
             .Where(JournalDestination.IsOne).Select(text => JournalDestination.TryParse(text, out var journal, out _) ? journal.Directory : "").ToHashSet(StringComparer.Ordinal);
         foreach (var (name, value) in configuration.Get(ScopeKinds.Cluster, Options.PublishedLogs))
         {
@@ -141,7 +141,7 @@ public sealed class LogPublishing(ClusterNetwork network) : INodeService
                 return ControlAnswer.Error(ControlErrors.Conflict, $"data waits for '{name}'; let it drain, or add 'force' to give it up",
                     found.Where(entry => entry.Bytes > 0).Select(entry => $"{entry.Log}: {entry.Bytes} bytes wait for {name}"));
             }
-            if (LogConfiguration.Loggers(_node.Configuration.Current).SelectMany(logger => logger.Logs).Select(log => log.Destination).FirstOrDefault(text =>
+            if (LogConfiguration.Loggers(_node.Configuration.Current).SelectMany(logger => logger.Destinations).Select(log => log.Destination).FirstOrDefault(text =>
                 JournalDestination.IsOne(text) && JournalDestination.TryParse(text, out var journal, out _) && journal.Subscribers.Contains(name)) is { } still)
                 return ControlAnswer.Error(ControlErrors.Conflict, $"the configuration still names '{name}' in {still}; take it out and reload first, or it comes back");
             foreach (var (log, journal, _) in found)

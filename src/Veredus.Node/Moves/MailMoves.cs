@@ -337,6 +337,7 @@ internal sealed class MailMoves : IAsyncDisposable
             Protocol = "xfer",
             BindingGroup = envelope.BindingGroup,
             Binding = envelope.Binding,
+            Facts = new() { ConnectionContext = envelope.ConnectionContext, MessageContext = envelope.MessageContext },
         });
     }
 }
