@@ -1,4 +1,7 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
 
 namespace Veredus.ConfigServer.Tests;
 
@@ -48,6 +51,34 @@ public sealed class ServerTests : IAsyncLifetime, IDisposable
         Assert.Equal(1, (await _server.Store.Open("default").HeadAsync(default)).Revision);
         await one.CommitAsync(RemoteOf("admin", "secret"), Hosts.By("bad") with { Force = true }, _ => true, default);
         Assert.Equal(2, (await _server.Store.Open("default").HeadAsync(default)).Revision);
+    }
+
+    [Fact]
+    public async Task A_push_that_is_looked_at_for_long_is_kept_alive()
+    {
+        var head = (await _server.Store.Open("default").HeadAsync(default)).Commit;
+        var (hook, gate) = (Path.Combine(_server.Store.Open("default").Directory, "hooks", "pre-receive"), _scratch.Below("gate"));
+        await Process.Start("mkfifo", gate).WaitForExitAsync();
+        File.WriteAllText(hook, File.ReadAllText(hook).Replace("#!/bin/sh\n", $"#!/bin/sh\nread -r _ < '{gate}'\n", StringComparison.Ordinal));
+        using var client = new HttpClient(new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is X509Certificate2 own && own.ExportCertificatePem() == _server.CertificatePem.Trim() } }) { Timeout = TimeSpan.FromSeconds(60) };
+        using var push = new HttpRequestMessage(HttpMethod.Post, $"https://localhost:{_server.Port}/config/default.git/git-receive-pack") { Content = new ByteArrayContent(Push(head, "refs/heads/running/mta01")) };
+        push.Headers.Authorization = new("Basic", Convert.ToBase64String("admin:secret"u8));
+        push.Content.Headers.ContentType = new("application/x-git-receive-pack-request");
+
+        using var answer = await client.SendAsync(push, HttpCompletionOption.ResponseHeadersRead);
+        await using var body = await answer.Content.ReadAsStreamAsync();
+        var alive = new byte[10];
+        await body.ReadExactlyAsync(alive);  // comes while the hook waits
+        Assert.Equal("0005\u00010005\u0001"u8, alive);
+        File.WriteAllText(gate, "go\n");
+        using var rest = new StreamReader(body);
+        Assert.Contains("ok refs/heads/running/mta01", await rest.ReadToEndAsync(), StringComparison.Ordinal);
+
+        static byte[] Push(CommitId commit, string branch)
+        {
+            var update = $"{CommitId.None} {commit} {branch}\0 report-status side-band-64k object-format=sha1";
+            return [.. Encoding.ASCII.GetBytes($"{update.Length + 4:x4}{update}0000PACK"), 0, 0, 0, 2, 0, 0, 0, 0, .. Convert.FromHexString("029d08823bd8a8eab510ad6ac75c823cfd3ed31e")];  // a pack of nothing
+        }
     }
 
     [Fact]

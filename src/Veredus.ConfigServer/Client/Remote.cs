@@ -17,7 +17,7 @@ public sealed record Remote(string BaseUrl, IReadOnlyDictionary<string, string> 
     public static Remote Https(string host, int port, string user, string password, string certificateFile) => new($"https://{host}:{port}/config", GitSettings(
         ("http.sslCAInfo", certificateFile),
         ("http.extraHeader", "Authorization: Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}"))),
-        ("http.lowSpeedLimit", "1"), ("http.lowSpeedTime", "300"), ("http.followRedirects", "false"), ("http.proxy", "")));
+        ("http.lowSpeedLimit", "1"), ("http.lowSpeedTime", "30"), ("http.followRedirects", "false"), ("http.proxy", "")));
 
     /// <summary>Settings for one git through its environment, where other users can't read them.</summary>
     public static IReadOnlyDictionary<string, string> GitSettings(params (string Name, string Value)[] settings)

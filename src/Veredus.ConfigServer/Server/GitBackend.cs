@@ -139,7 +139,7 @@ internal sealed class GitBackend(RepositoryStore store, PushGate gate, Replicato
         }
     }
 
-    /// <summary>Takes the CGI header apart; the body goes to the client, or is held.</summary>
+    /// <summary>Takes the CGI header apart; the body goes to the client, or is held but for the signs of life before its first word: nodes are asked meanwhile.</summary>
     private static async Task CopyAnswerAsync(Stream output, HttpContext context, MemoryStream? held)
     {
         var head = new List<byte>();
@@ -169,7 +169,19 @@ internal sealed class GitBackend(RepositoryStore store, PushGate gate, Replicato
         var buffer = new byte[16 * 1024];
         int read;
         while ((read = await buffered.ReadAsync(buffer)) > 0)
-            if (held.Length < MaxHeldAnswer)
+        {
+            if (held.Length == 0 && IsKeepAlive(buffer.AsSpan(0, read)))
+                await context.Response.Body.WriteAsync(buffer.AsMemory(0, read), context.RequestAborted);
+            else if (held.Length < MaxHeldAnswer)
                 held.Write(buffer, 0, read);
+        }
+    }
+
+    /// <summary>Empty packets of the first side band (receive.keepAlive), and nothing else.</summary>
+    private static bool IsKeepAlive(ReadOnlySpan<byte> packets)
+    {
+        while (packets.StartsWith("0005\u0001"u8))
+            packets = packets[5..];
+        return packets.IsEmpty;
     }
 }

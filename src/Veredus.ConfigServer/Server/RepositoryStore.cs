@@ -25,7 +25,7 @@ public sealed class RepositoryStore(string root)
     [
         ("receive.denyNonFastForwards", "true"), ("receive.denyDeletes", "true"), ("receive.fsckObjects", "true"), ("receive.maxInputSize", "128m"),
         ("receive.advertisePushOptions", "true"), ("http.receivepack", "true"), ("core.fsync", "all"), ("gc.auto", "0"), ("core.logAllRefUpdates", "true"),
-        ("uploadpack.allowAnySHA1InWant", "true"), ("core.bigFileThreshold", "17m"),
+        ("uploadpack.allowAnySHA1InWant", "true"), ("core.bigFileThreshold", "17m"), ("receive.keepAlive", "1"),
     ];
 
     public string Root => root;
