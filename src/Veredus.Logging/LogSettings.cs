@@ -33,6 +33,12 @@ public sealed record LogDestination(LogKind Kind, string Destination, UnixFileMo
     public const UnixFileMode DefaultMode =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
+    /// <summary>A file with classic lines, named by <see cref="Path"/>.</summary>
+    public bool IsPlain => !IsJson && (!Destination.Contains("://", StringComparison.Ordinal) || Destination.StartsWith("file://", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Of a file.</summary>
+    public string Path => Destination.StartsWith("file://", StringComparison.OrdinalIgnoreCase) ? Destination["file://".Length..] : Destination;
+
     internal bool IsJson => Destination.EndsWith(".json", StringComparison.Ordinal) || Destination.EndsWith(".jsonl", StringComparison.Ordinal);
 }
 

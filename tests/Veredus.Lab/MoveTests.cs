@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Xunit.Abstractions;
 
 namespace Veredus.Lab;
@@ -137,8 +139,26 @@ public sealed class MoveTests(ITestOutputHelper output)
         Assert.Contains("accepted", where, StringComparison.Ordinal);
         Assert.Contains($"mta{other}", where, StringComparison.Ordinal);
         Assert.Contains("b1/", await lab.ToolAsync(third, "queue", "list"), StringComparison.Ordinal);
+        await AttemptsFromTwoNodesAsync(lab, id, owner, third);
         lab.Sink.IsDeferring = false;
         await lab.Sink.UntilAsync(lab.Sender.Accepted, MoveLab.Limit, lab.Story);
+    }
+
+    /// <summary>The attempts of a message are told whichever node made them, also after that one was killed and started again.</summary>
+    private static async Task AttemptsFromTwoNodesAsync(MoveLab lab, string id, int first, int second)
+    {
+        await lab.AskUntilAsync(second, said => said.Contains("attempt 2  ", StringComparison.Ordinal), "explain", "message", id);
+        await lab.KillAsync(first);
+        await lab.StartNodeAsync(first);
+        await lab.SettledAsync();
+        var vip = MoveLab.Vips[0].ToString();
+        for (var owner = await lab.OwnerAsync(1); owner != second; owner = await lab.OwnerAsync(1))
+            await lab.ToolAsync(second, "vip", "move", vip, "--to", $"mta{second}", "--yes");
+        var said = await lab.AskUntilAsync(first, said => Regex.IsMatch(said, $@"mta{second}  attempt \d+  b1 {vip} -> {MoveLab.ClientAddress} \[{MoveLab.ClientAddress}\]  4\d\d ", RegexOptions.Singleline), "explain", "message", id);
+        Assert.Matches($@"mta{first}  attempt 1  b1 {vip} -> {MoveLab.ClientAddress} \[{MoveLab.ClientAddress}\]  4\d\d ", said);
+        Assert.True(said.IndexOf($"handed to mta{second}", StringComparison.Ordinal) < said.IndexOf($"mta{second}  attempt", StringComparison.Ordinal), said);
+        var numbers = Regex.Matches(said, @"  attempt (\d+)  b1").Select(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)).ToArray();
+        Assert.Equal(numbers.Distinct().Order(), numbers);
     }
 
     /// <summary>Owners die while mail is handed to them; all of it arrives once they are back.</summary>

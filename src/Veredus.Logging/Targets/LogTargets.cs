@@ -29,8 +29,7 @@ public static class LogTargets
         }
         if (!text.StartsWith("syslog://", StringComparison.OrdinalIgnoreCase))
         {
-            var path = text.StartsWith("file://", StringComparison.OrdinalIgnoreCase) ? text["file://".Length..] : text;
-            return new FileLogTarget(path, destination.Mode);
+            return new FileLogTarget(destination.Path, destination.Mode);
         }
         var (facility, priority) = ("mail", "err");
         var query = text.IndexOf('?') is >= 0 and var at ? text[(at + 1)..] : "";

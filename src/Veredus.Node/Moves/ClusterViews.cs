@@ -26,7 +26,7 @@ internal sealed class ClusterViews(ClusterService cluster)
 
     public IEnumerable<ControlCommand> Commands =>
     [
-        new("message where", "ID", "what this node knows of a message", (call, _) => new(Where(call))) { HasJson = true },
+        new("message where", "ID [history]", "what this node knows of a message; with its attempts", WhereAsync) { HasJson = true },
         new("cluster mailq", "[-d DOMAIN] [-b BINDING] [-l N]", "queues of all nodes, the longest first", QueuesAsync) { HasJson = true },
         new("cluster in_doubt", "[N]", "messages of all nodes that may have been delivered twice, the newest last", InDoubtAsync) { HasJson = true },
         new("cluster message", "ID", "where a message is in the cluster, why, and what happens next", MessageAsync) { HasJson = true },
@@ -34,13 +34,14 @@ internal sealed class ClusterViews(ClusterService cluster)
         new("cluster message fail", "[quiet] ID", "gives it up, wherever it is", (call, stop) => ActAsync(call, call.Arguments is ["quiet", _] ? "message fail quiet" : "message fail", stop)),
     ];
 
-    private ControlAnswer Where(ControlCall call)
+    private async ValueTask<ControlAnswer> WhereAsync(ControlCall call, CancellationToken cancellationToken)
     {
-        if (call.Arguments is not [var text])
+        if (call.Arguments.Count is < 1 or > 2 || (call.Arguments.Count == 2 && call.Arguments[1] != "history"))
             return ControlAnswer.Usage(call.Command);
+        var text = call.Arguments[0];
         if (!MessageId.TryParse(text, out var id))
             return ControlAnswer.Error(ControlErrors.Syntax, $"'{text}' is not a message ID; one looks like 10/00-00007-08B31BA6");
-        if (MessagePlace.Find(cluster, cluster.Node, id) is not { } place)
+        if (await PlaceAsync(id, call.Arguments.Count > 1, cancellationToken) is not { } place)
             return ControlAnswer.NotFound($"{id} is not here, and this node remembers nothing of it");
         return ControlAnswer.Body(call.Json ? JsonSerializer.Serialize(place, ClusterViewJson.Default.MessagePlace) : string.Join('\n', MessagePlace.Explain(text, [place], [])));
     }
@@ -78,10 +79,10 @@ internal sealed class ClusterViews(ClusterService cluster)
     {
         if (call.Arguments is not [var text])
             return ControlAnswer.Usage(call.Command);
-        if (!MessageId.TryParse(text, out _))
+        if (!MessageId.TryParse(text, out var id))
             return ControlAnswer.Error(ControlErrors.Syntax, $"'{text}' is not a message ID; one looks like 10/00-00007-08B31BA6");
-        if (await FindAsync(call, text, cancellationToken) is not { } found)
-            return None();
+        var found = await FindAsync(call, $"{text} history", cancellationToken)
+            ?? new(text, await PlaceAsync(id, hasHistory: true, cancellationToken) is { } alone ? [alone] : [], []);
         if (call.Json)
             return ControlAnswer.Body(JsonSerializer.Serialize(found, ClusterViewJson.Default.ClusterMessage));
         var lines = MessagePlace.Explain(text, found.Places, found.Missing);
@@ -101,12 +102,15 @@ internal sealed class ClusterViews(ClusterService cluster)
             : ControlAnswer.Error(ControlErrors.Conflict, $"{place.Node} does not answer; it may still do it");
     }
 
-    private async Task<ClusterMessage?> FindAsync(ControlCall call, string id, CancellationToken cancellationToken)
+    private Task<MessagePlace?> PlaceAsync(MessageId id, bool hasHistory, CancellationToken cancellationToken) =>
+        Task.Run(() => hasHistory ? MessagePlace.FindWithHistory(cluster, cluster.Node, id) : MessagePlace.Find(cluster, cluster.Node, id), cancellationToken);
+
+    private async Task<ClusterMessage?> FindAsync(ControlCall call, string words, CancellationToken cancellationToken)
     {
-        if (await AskAsync(call, $"json message where {id}", cancellationToken) is not { } answers)
+        if (await AskAsync(call, $"json message where {words}", cancellationToken) is not { } answers)
             return null;
         var places = answers.Where(answer => answer.IsOk).Select(answer => JsonSerializer.Deserialize(string.Concat(answer.Lines), ClusterViewJson.Default.MessagePlace)).OfType<MessagePlace>();
-        return new(id, [.. places.OrderByDescending(place => place.IsHere)], Missing(answers));
+        return new(words.Split(' ')[0], [.. places.OrderByDescending(place => place.IsHere)], Missing(answers));
     }
 
     private async Task<IReadOnlyList<NodeAnswer>?> AskAsync(ControlCall call, string command, CancellationToken cancellationToken, DelegationTarget? target = null)

@@ -17,6 +17,12 @@ public sealed record MessagePlace(
     string Node, string Id, string State, string Group, string Binding, string Domain, string Source, string Owner, string OtherNode, string Why, string Next,
     int Attempts, int LastCode, DateTimeOffset? Received, DateTimeOffset? At, string Accepted, uint Moves, string Sender, string Recipient, long Size)
 {
+    /// <summary>Attempts from this node, the oldest first; <see langword="null"/>: not asked for.</summary>
+    public IReadOnlyList<MessageAttempt>? History { get; init; }
+
+    /// <summary>This node's main log says nothing that is older; <see langword="null"/>: not asked for, or it has none that can be read.</summary>
+    public DateTimeOffset? HistoryBeginsAt { get; init; }
+
     public const string Waiting = "waiting", Delivering = "delivering", Moving = "moving", Gone = "gone", Ended = "ended";
 
     /// <summary>The message itself is here, not only its trace.</summary>
@@ -27,6 +33,16 @@ public sealed record MessagePlace(
     {
         var name = ClusterConfiguration.NodeName(node.Configuration.Current);
         return node.Delivery.Message(id) is { } details ? Here(cluster, node, name, id, details) : cluster.Moves?.Trace(id) is { } entry ? Trace(name, id, entry) : null;
+    }
+
+    /// <summary>The same with its attempts from this node. Reads its main log: not for a thread that others wait for.</summary>
+    internal static MessagePlace? FindWithHistory(ClusterService cluster, VeredusNode node, MessageId id)
+    {
+        if (Find(cluster, node, id) is not { } place)
+            return null;
+        var last = place.IsHere && node.Spool.TryFind(id, out var stored) ? stored.LastAttempt : null;
+        var history = AttemptHistory.Read(node, place.Node, id, place.Received ?? DateTimeOffset.UnixEpoch, last);
+        return place with { History = history.Attempts, HistoryBeginsAt = history.BeginsAt };
     }
 
     private static MessagePlace Trace(string name, MessageId id, LedgerEntry entry)
@@ -79,13 +95,41 @@ public sealed record MessagePlace(
             yield return $"  holds it   {place.Why}";
             yield return $"  next       {place.Next}";
         }
-        foreach (var place in places.Where(place => !place.IsHere))
-            yield return $"  {place.Node}  {(place.At is { } at ? Time(at) : "")}  {place.Why}";
+        foreach (var line in Told(places))
+            yield return line;
+        foreach (var line in Gaps(here, places))
+            yield return line;
         if (here.Count > 1)
             yield return $"! {here.Count} nodes have a copy: one of them ends when they meet at the owner of the binding (cluster moves)";
         if (missing.Count > 0)
             yield return $"! no answer: {string.Join(", ", missing)}";
     }
+
+    /// <summary>Attempts and hand-overs by time. Logs tell whole seconds: what a node tried comes before it gave the message away, what others tried after.</summary>
+    private static IEnumerable<string> Told(IReadOnlyList<MessagePlace> places)
+    {
+        var moves = places.Where(place => !place.IsHere).Select(place => (Second: place.At?.ToUnixTimeSeconds() ?? 0, Rank: 0, Number: 0, place.Node, Text: place.Why)).ToList();
+        var attempts = places.SelectMany(place => place.History ?? []).Select(attempt => (Second: attempt.At.ToUnixTimeSeconds(),
+            Rank: moves.Exists(move => move.Node == attempt.Node && move.Second == attempt.At.ToUnixTimeSeconds()) ? -1 : 1, attempt.Number, attempt.Node, attempt.Text));
+        return moves.Concat(attempts).OrderBy(line => (line.Second, line.Rank, line.Number))
+            .Select(line => $"  {(line.Second == 0 ? "" : Time(DateTimeOffset.FromUnixTimeSeconds(line.Second))),-20}  {line.Node}  {line.Text}");
+    }
+
+    /// <summary>Attempts that no log tells of any more, and where the logs begin.</summary>
+    private static IEnumerable<string> Gaps(List<MessagePlace> here, IReadOnlyList<MessagePlace> places)
+    {
+        if (here.Count == 0 || places.All(place => place.History is null))
+            yield break;
+        var known = places.SelectMany(place => place.History ?? []).Where(attempt => attempt.Domain.Length > 0).Select(attempt => attempt.Number).ToHashSet();
+        var missing = Enumerable.Range(1, here.Max(place => place.Attempts)).Where(number => !known.Contains(number)).ToList();
+        if (missing.Count == 0)
+            yield break;
+        var begins = places.Where(place => place.History is not null).Select(place => place.HistoryBeginsAt is { } at ? $"{place.Node}'s begins at {Time(at)}" : $"{place.Node} writes none that can be read");
+        yield return $"! of attempt{(missing.Count > 1 ? "s" : "")} {Ranges(missing)} no main log tells: {string.Join(", ", begins)}";
+    }
+
+    private static string Ranges(List<int> numbers) => string.Join(", ", numbers.Index().GroupBy(one => one.Item - one.Index)
+        .Select(group => group.Count() == 1 ? $"{group.First().Item}" : $"{group.First().Item} to {group.Last().Item}"));
 
     private static string Time(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using Veredus.CommandLine;
 using Veredus.Control;
 using Veredus.Control.Commands;
@@ -133,7 +134,8 @@ internal static class MessageCommand
             call.Json("veredus.explain.message/1", client.HostName, reply.Body);
         else
             reply.Lines.ToList().ForEach(line => call.Out.Line(line));
-        return ExitCodes.Done;
+        var isWhole = call.IsJson ? JsonDocument.Parse(reply.Body).RootElement.GetProperty("missing").GetArrayLength() == 0 : !reply.Lines.Any(line => line.StartsWith("! no answer", StringComparison.Ordinal));
+        return isWhole ? ExitCodes.Done : ExitCodes.Partly;
     }
 
     private static async Task<int> BodyAsync(Call call, CancellationToken cancellationToken)
