@@ -356,9 +356,9 @@ public sealed class VeredusNode : IAsyncDisposable, IControlHost
         return new(endpoints.ToImmutable());
     }
 
-    /// <summary>Traces lie where the mainlog lies.</summary>
-    private static string? TraceDirectory(ConfigurationSnapshot snapshot) =>
-        snapshot.Modules(ScopeKinds.EcLogger).Select(module => Path.GetDirectoryName(module.Get(Options.Mainlog))).FirstOrDefault(directory => !string.IsNullOrEmpty(directory));
+    /// <summary>Traces lie where the mainlog lies; a journal is no place for them.</summary>
+    private static string? TraceDirectory(ConfigurationSnapshot snapshot) => LoggerStanzas.All(snapshot, ScopeKinds.EcLogger).Select(logger => logger.PathOf(Options.Mainlog))
+        .Where(path => Path.IsPathRooted(path)).Select(Path.GetDirectoryName).FirstOrDefault(directory => !string.IsNullOrEmpty(directory));
 
     private T Own<T>(T part)
         where T : IAsyncDisposable

@@ -7,6 +7,7 @@ using Veredus.Duravip;
 using Veredus.Duravip.Driver;
 using Veredus.Logging;
 using Veredus.Network;
+using Veredus.Node.Logs;
 using Veredus.Node.Moves;
 
 namespace Veredus.Node;
@@ -220,8 +221,9 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
     {
         if (configuration.Get(ScopeKinds.Cluster, Options.EventLog) is { Length: > 0 } named)
             return named;
-        var panic = configuration.Modules(ScopeKinds.EcLogger).FirstOrDefault()?.Get(Options.Paniclog) ?? Options.Paniclog.Default;
-        return Path.IsPathRooted(panic) ? Path.Combine(Path.GetDirectoryName(panic)!, "events.jsonl") : null;
+        var panic = LoggerStanzas.Primary(configuration, ScopeKinds.EcLogger) is null ? Options.Paniclog.Default
+            : LoggerStanzas.All(configuration, ScopeKinds.EcLogger).Select(logger => logger.PathOf(Options.Paniclog)).FirstOrDefault(path => Path.IsPathRooted(path));
+        return panic is not null ? Path.Combine(Path.GetDirectoryName(panic)!, "events.jsonl") : null;
     }
 
     private async Task ReconfigureAsync(DuravipDriver driver, DuravipConfiguration built)

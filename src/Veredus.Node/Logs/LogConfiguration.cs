@@ -13,28 +13,36 @@ public sealed class LogConfiguration(MailLogs logs, bool toStderr, int verbosity
     {
         if (!logs.TryConfigure(Loggers(configuration), Panic(configuration, toStderr, verbosity), out var error))
             throw new IOException(error);
+        Warn(configuration);
     }
 
     public ValueTask<IPreparedConfiguration?> PrepareAsync(ConfigurationChange change, PreparationProblems problems, CancellationToken cancellationToken)
     {
-        if (problems.Items.Count == 0 && !logs.TryConfigure(Loggers(change.New), Panic(change.New, toStderr, verbosity), out var error))
+        if (problems.Items.Count > 0)
+            return default;
+        if (!logs.TryConfigure(Loggers(change.New), Panic(change.New, toStderr, verbosity), out var error))
             problems.Add(change.New.Root.Position, "ec_logger", error);
+        else
+            Warn(change.New);
         return default;
     }
 
-    /// <summary>The loggers that the configuration names.</summary>
+    /// <summary>The loggers that the configuration names. A log that a further logger leaves out is not written by it (<see cref="LoggerStanzas"/>).</summary>
     public static IReadOnlyList<LoggerSettings> Loggers(ConfigurationSnapshot configuration)
     {
         var loggers = new List<LoggerSettings>();
-        foreach (var module in configuration.Modules(ScopeKinds.EcLogger))
+        foreach (var (module, pathOf) in LoggerStanzas.All(configuration, ScopeKinds.EcLogger))
         {
-            List<LogDestination> logs =
-            [
-                new(LogKind.Main, module.Get(Options.Mainlog), module.Get(Options.MainlogMode)),
-                new(LogKind.Reject, module.Get(Options.Rejectlog), module.Get(Options.RejectlogMode)),
-                new(LogKind.Panic, module.Get(Options.Paniclog), module.Get(Options.PaniclogMode)),
-                new(LogKind.Account, module.Get(Options.Acctlog), module.Get(Options.AcctlogMode)),
-            ];
+            var logs = new List<LogDestination>();
+            foreach (var (kind, path, mode) in ((LogKind, Option<string>, Option<UnixFileMode>)[])
+                [
+                    (LogKind.Main, Options.Mainlog, Options.MainlogMode), (LogKind.Reject, Options.Rejectlog, Options.RejectlogMode),
+                    (LogKind.Panic, Options.Paniclog, Options.PaniclogMode), (LogKind.Account, Options.Acctlog, Options.AcctlogMode),
+                ])
+            {
+                if (pathOf(path) is { } destination)
+                    logs.Add(new(kind, destination, module.Get(mode)));
+            }
             if (module.Get(Options.Importlog) is { } importlog)
                 logs.Add(new(LogKind.Import, importlog, module.Get(Options.ImportlogMode)));
             loggers.Add(new()
@@ -48,11 +56,13 @@ public sealed class LogConfiguration(MailLogs logs, bool toStderr, int verbosity
             });
         }
 
-        foreach (var module in configuration.Modules(ScopeKinds.BounceLogger))
+        foreach (var (module, pathOf) in LoggerStanzas.All(configuration, ScopeKinds.BounceLogger))
         {
+            if (pathOf(Options.Bouncelog) is not { } destination)
+                continue;
             loggers.Add(new()
             {
-                Logs = [new(LogKind.Bounce, module.Get(Options.Bouncelog), module.Get(Options.BouncelogMode))],
+                Logs = [new(LogKind.Bounce, destination, module.Get(Options.BouncelogMode))],
                 Heartbeat = module.Get(Options.LogHeartbeat),
                 Records = LogRecords.All & ~(
                     Unless(module, Options.LogInbandBounces, LogRecords.InbandBounces) | Unless(module, Options.LogOutofbandBounces, LogRecords.OutOfBandBounces)
@@ -101,6 +111,12 @@ public sealed class LogConfiguration(MailLogs logs, bool toStderr, int verbosity
         ToStderr = toStderr,
         TimestampFormat = configuration.Global.Get(Options.Timestampformat),
     };
+
+    private void Warn(ConfigurationSnapshot configuration)
+    {
+        foreach (var warning in LoggerStanzas.Warnings(configuration))
+            logs.Panic(PanicLevel.Error, PanicSubsystems.Log1, "", warning);
+    }
 
     private static LogRecords Unless(ScopeNode module, Option<bool> option, LogRecords records) => module.Get(option) ? LogRecords.None : records;
 
