@@ -70,8 +70,8 @@ public sealed class CorosyncCluster : IAsyncLifetime
         return members;
     }
 
-    internal CorosyncBus Open(int i, string group) =>
-        new(new CorosyncBusSettings(group) with { ReconnectInterval = TimeSpan.FromSeconds(0.2) }, _hosts[i - 1].Enter);
+    internal CorosyncBus Open(int i, string group, MessagePredicate? isUseless = null) =>
+        new(new CorosyncBusSettings(group) with { ReconnectInterval = TimeSpan.FromSeconds(0.2), IsUseless = isUseless }, _hosts[i - 1].Enter);
 
     private BusListener Connect(int i, string group)
     {

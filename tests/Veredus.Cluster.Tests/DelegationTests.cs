@@ -164,6 +164,21 @@ public sealed class DelegationTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Answers_to_others_are_known_by_their_header_alone()
+    {
+        var (self, other) = (new Incarnation(7), new Incarnation(8));
+        var answer = DelegationCodec.Encode(new DelegatedResult(new(other, 1), "mta1", 0, "", 4, "body"u8.ToArray()));
+
+        Assert.True(DelegationCodec.IsAnswerToOthers(answer, self));
+        Assert.False(DelegationCodec.IsAnswerToOthers(answer, other));
+        Assert.False(DelegationCodec.IsAnswerToOthers(DelegationCodec.Encode(new DelegatedCommand(new(other, 1), "mgr1", new("root", []), [self], TimeSpan.FromSeconds(1), "version")), self));
+        for (var length = 0; length < 15; length++)
+            Assert.False(DelegationCodec.IsAnswerToOthers(answer.AsSpan(0, length), self));
+        answer[0]++;
+        Assert.False(DelegationCodec.IsAnswerToOthers(answer, self));
+    }
+
+    [Fact]
     public void A_command_that_prints_100_MB_is_stopped_at_16()
     {
         var produced = 0L;

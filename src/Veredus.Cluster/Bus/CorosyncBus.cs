@@ -12,7 +12,13 @@ public sealed record CorosyncBusSettings(string Group, int MaxBacklog, TimeSpan 
 
     public string Group { get; } = System.Text.Encoding.UTF8.GetByteCount(Group) is > 0 and < Cpg.MaxName
         ? Group : throw new ArgumentException($"A group's name has 1 to {Cpg.MaxName - 1} octets; '{Group}' does not.", nameof(Group));
+
+    /// <summary>Says of a message of another member that this one has no use for it: then its reader is not woken for it. Asked on the bus' thread.</summary>
+    public MessagePredicate? IsUseless { get; init; }
 }
+
+/// <summary>Decides by a message alone: no state, no wait.</summary>
+public delegate bool MessagePredicate(ReadOnlySpan<byte> message);
 
 /// <summary>
 /// A group of corosync's closed process groups. One thread of its own talks to the daemon: it delivers, sends, backs off while the daemon says
@@ -50,6 +56,8 @@ public sealed partial class CorosyncBus : IGroupBus
     }
 
     public string Group => _settings.Group;
+
+    internal bool IsUseless(ReadOnlySpan<byte> message) => _settings.IsUseless?.Invoke(message) == true;
 
     public MemberId Self => new((uint)(Volatile.Read(ref _self) >> 32), (uint)Volatile.Read(ref _self));
 
@@ -201,7 +209,8 @@ public sealed partial class CorosyncBus : IGroupBus
     {
         var fds = stackalloc LibC.PollFd[] { new() { Fd = _wake.Fd, Events = LibC.PollIn }, new() { Fd = fd, Events = LibC.PollIn } };
         _ = LibC.Poll(fds, 2, milliseconds);  // interrupted is as good as woken
-        _wake.Clear();
+        if (fds[0].Revents != 0)
+            _wake.Clear();
     }
 
     private static unsafe bool IsReadable(int fd)

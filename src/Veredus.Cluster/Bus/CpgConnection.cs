@@ -154,6 +154,8 @@ internal sealed unsafe class CpgConnection : IDisposable
             return;
         if (sender == Self)
             _outgoing?.Delivered();
+        else if (_bus.IsUseless(message))
+            return;
         Publish(new GroupEvent.Message(sender, message));
     }
 

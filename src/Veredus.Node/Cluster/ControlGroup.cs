@@ -67,7 +67,10 @@ public sealed class ControlGroup : IAsyncDisposable
             Groups = kind is MemberKind.Veredus ? [group, configuration.Get(ScopeKinds.Cluster, Options.ClusterGroup)] : [group],
             Incarnation = incarnation,
             OpenBus = () => openBus is not null ? openBus(group)
-                : joined.HasBus ? new CorosyncBus(new(group, configuration.Get(ScopeKinds.MsgcServer, Options.BusMaxBacklog), configuration.Get(ScopeKinds.MsgcServer, Options.BusReconnectInterval)))
+                : joined.HasBus ? new CorosyncBus(new(group, configuration.Get(ScopeKinds.MsgcServer, Options.BusMaxBacklog), configuration.Get(ScopeKinds.MsgcServer, Options.BusReconnectInterval))
+                {
+                    IsUseless = observer is null ? message => DelegationCodec.IsAnswerToOthers(message, incarnation) : null,
+                })
                 : new InProcessBus(group, configuration.Get(ScopeKinds.MsgcServer, Options.BusMaxBacklog)),
             Log = joined.Warn,
         });
