@@ -1,9 +1,7 @@
 using System.CommandLine;
 using System.Net;
-using System.Text.Json;
 using Veredus.Cluster;
 using Veredus.CommandLine;
-using Veredus.Output;
 using Veredus.Setup;
 
 namespace Veredus.Commands;
@@ -142,25 +140,18 @@ internal static class SetupCommand
     {
         using var identity = setup.Identity;
         using var authority = setup.Authority;
-        var changes = setup.Plan();
-        var plan = changes.Describe().ToList();
-        if (!call.IsJson || !call.Parse.GetValue(GlobalOptions.Yes))
-            plan.ForEach(line => call.Error.Line($"  {line}"));
-        if (call.Parse.GetValue(GlobalOptions.DryRun))
+        var question = isJoin ? null : $"Found the cluster {setup.Cluster} with {setup.Node}?";
+        if (await SetupSteps.WriteAsync(call, setup.Plan(), question, cancellationToken) is not { } written)
             return ExitCodes.Done;
-        if (!isJoin)
-            await call.ConfirmAsync($"Found the cluster {setup.Cluster} with {setup.Node}?", call.Parse.GetValue(GlobalOptions.Yes), cancellationToken);
-        changes.Apply(cancellationToken);
         if (BusPlan.StateDirectory(setup.Files).StartsWith(setup.Files.Directory, StringComparison.Ordinal))
             System.IO.Directory.CreateDirectory(BusPlan.StateDirectory(setup.Files));
         if (call.IsJson)
-            call.Json("veredus.setup/1", setup.Node, $$"""{"cluster":"{{setup.Cluster}}","node":"{{setup.Node}}","peers":[{{string.Join(',', setup.Peers.Select(peer => $"\"{peer.Name}\""))}}],"files":[{{string.Join(',', plan.Select(line => $"\"{JsonEncodedText.Encode(line)}\""))}}]}""");
+            call.Json("veredus.setup/1", setup.Node, $$"""{"cluster":"{{setup.Cluster}}","node":"{{setup.Node}}","peers":{{SetupSteps.Json(setup.Peers.Select(peer => peer.Name))}},"files":{{SetupSteps.Json(written)}}}""");
         else
             call.Out.Line(isJoin ? $"{setup.Node} is in the cluster {setup.Cluster}: {string.Join(' ', setup.Peers.Select(peer => peer.Name))}" : $"cluster {setup.Cluster} with {string.Join(' ', setup.Peers.Select(peer => peer.Name))}");
         if (setup.Directory == NodeSetup.DefaultDirectory && Systemd.IsHere && !call.Parse.GetValue(NoStart))
             return await StartAsync(call, cancellationToken);
-        call.Error.Line($"next: {BusPlan.StartLine(setup.Files)}", Tone.Strong);
-        call.Error.Line($"      veredus node run -c {Path.Combine(setup.Directory, ClusterText.MainFile)}", Tone.Strong);
+        SetupSteps.Next(call, BusPlan.StartLine(setup.Files), $"veredus node run -c {Path.Combine(setup.Directory, ClusterText.MainFile)}");
         if (!isJoin)
             call.Error.Line($"other hosts: veredus node token create here, then there: veredus setup node --join TOKEN");
         return ExitCodes.Done;
@@ -168,9 +159,7 @@ internal static class SetupCommand
 
     private static async Task<int> StartAsync(Call call, CancellationToken cancellationToken)
     {
-        foreach (string[] words in (string[][])[["daemon-reload"], ["enable", "--now", BusPlan.Unit], ["enable", "veredus-node"], ["restart", "veredus-node"]])
-            if (await Systemd.RunAsync("systemctl", words, cancellationToken) is (not 0, var said))
-                throw new CliException(ExitCodes.Failed, $"systemctl {string.Join(' ', words)}: {said}", "Everything is written; start it when this is mended.");
+        await SetupSteps.StartAsync(cancellationToken, ["daemon-reload"], ["enable", "--now", BusPlan.Unit], ["enable", "veredus-node"], ["restart", "veredus-node"]);
         return await StatusCommand.RunAsync(call, cancellationToken);
     }
 }

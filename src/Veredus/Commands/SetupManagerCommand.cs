@@ -4,7 +4,6 @@ using System.Text.Json;
 using Veredus.Cluster;
 using Veredus.CommandLine;
 using Veredus.Control;
-using Veredus.Output;
 using Veredus.Setup;
 
 namespace Veredus.Commands;
@@ -102,38 +101,26 @@ internal static class SetupManagerCommand
     private static async Task<int> WriteAsync(Call call, ManagerSetup setup, CancellationToken cancellationToken)
     {
         using var identity = setup.Identity;
-        var changes = setup.Plan();
-        var plan = changes.Describe().ToList();
-        if (!call.IsJson || !call.Parse.GetValue(GlobalOptions.Yes))
-            plan.ForEach(line => call.Error.Line($"  {line}"));
-        if (call.Parse.GetValue(GlobalOptions.DryRun))
+        var question = call.Parse.GetValue(Join) is null ? $"Make the manager {setup.Name}?" : null;
+        if (await SetupSteps.WriteAsync(call, setup.Plan(), question, cancellationToken) is not { } written)
             return ExitCodes.Done;
-        if (call.Parse.GetValue(Join) is null)
-            await call.ConfirmAsync($"Make the manager {setup.Name}?", call.Parse.GetValue(GlobalOptions.Yes), cancellationToken);
-        changes.Apply(cancellationToken);
         if (call.IsJson)
-            call.Json("veredus.setup.manager/1", setup.Name, $$"""{"manager":"{{setup.Name}}","socket":"{{JsonEncodedText.Encode(setup.Socket)}}","files":[{{string.Join(',', plan.Select(line => $"\"{JsonEncodedText.Encode(line)}\""))}}]}""");
+            call.Json("veredus.setup.manager/1", setup.Name, $$"""{"manager":"{{setup.Name}}","socket":"{{JsonEncodedText.Encode(setup.Socket)}}","files":{{SetupSteps.Json(written)}}}""");
         else
             call.Out.Line($"manager {setup.Name} is set up");
         if (setup.Bus is not null && BusPlan.StateDirectory(setup.Files).StartsWith(setup.Files.Directory, StringComparison.Ordinal))
             System.IO.Directory.CreateDirectory(BusPlan.StateDirectory(setup.Files));
         if (setup.IsInPlace && Systemd.IsHere && !call.Parse.GetValue(NoStart))
             return await StartAsync(call, setup, cancellationToken);
-        var isFirst = true;
-        foreach (var line in (IEnumerable<string>)[.. setup.Bus is null ? (string[])[] : [BusPlan.StartLine(setup.Files)], $"veredus manager run -c {setup.Main}", $"veredus --manager {setup.Socket} console show cluster membership"])
-        {
-            call.Error.Line($"{(isFirst ? "next: " : "      ")}{line}", Tone.Strong);
-            isFirst = false;
-        }
+        SetupSteps.Next(call,
+            [.. setup.Bus is null ? (string[])[] : [BusPlan.StartLine(setup.Files)], $"veredus manager run -c {setup.Main}", $"veredus --manager {setup.Socket} console show cluster membership"]);
         return ExitCodes.Done;
     }
 
     private static async Task<int> StartAsync(Call call, ManagerSetup setup, CancellationToken cancellationToken)
     {
-        IEnumerable<string[]> steps = [["daemon-reload"], .. setup.Bus is null ? (string[][])[] : [["enable", "--now", BusPlan.Unit]], ["enable", ManagerSetup.Unit], ["restart", ManagerSetup.Unit]];
-        foreach (var words in steps)
-            if (await Systemd.RunAsync("systemctl", words, cancellationToken) is (not 0, var said))
-                throw new CliException(ExitCodes.Failed, $"systemctl {string.Join(' ', words)}: {said}", "Everything is written; start it when this is mended.");
+        await SetupSteps.StartAsync(cancellationToken,
+            [["daemon-reload"], .. setup.Bus is null ? (string[][])[] : [["enable", "--now", BusPlan.Unit]], ["enable", ManagerSetup.Unit], ["restart", ManagerSetup.Unit]]);
         await using var client = await call.ConnectAsync(cancellationToken, ControlEndpoint.Unix(setup.Socket));
         call.Out.Line((await call.AskAsync(client, "show cluster membership", cancellationToken)).Body.TrimEnd());
         return ExitCodes.Done;
