@@ -55,6 +55,30 @@ public sealed class ReplicationTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_commit_to_two_repositories_goes_to_the_master_of_each()
+    {
+        using (var client = Client(_one))
+            await client.ActAsync("override", "global", default, node: "mgr2");
+        await UntilAsync(_two, () => _two.Replicator.Replicas["global"].IsMaster && _two.Replicator.WhyNoCommit("global") is null);
+        await UntilAsync(_one, () => _one.Replicator.Replicas["global"].MasterName == "mgr2");
+        await EccfgAsync("bootstrap", "--clustername", "default", $"localhost:{_one.Port}", "--node", "host");
+        var copy = new WorkingCopy(_scratch.Below("host"), _scratch.Below("host", "conf"));
+        copy.Write("default/a.conf", "# 1\n");
+        copy.Write("global/b.conf", "# 1\n");
+        await EccfgAsync("plan");
+        await EccfgAsync("commit", "--add-all");
+        Assert.Equal(2, _one.Replicator.Replicas["default"].Head.Revision);
+        Assert.Equal(2, _two.Replicator.Replicas["global"].Head.Revision);
+
+        async Task EccfgAsync(params string[] words)
+        {
+            using var output = new StringWriter();
+            var host = new EccfgHost(output, output, TextReader.Null, null, null, name => name switch { "USER" => "admin", "ECCFG_PASSWORD" => "secret", _ => null }, TimeProvider.System);
+            Assert.True(await Eccfg.RunAsync(host, [.. words, "--etc", _scratch.Below("host")], default) == 0, output.ToString());
+        }
+    }
+
+    [Fact]
     public async Task Commits_on_both_sides_of_a_split_are_a_CONFLICT_on_both_and_resolve_merges_them()
     {
         var (left, right) = (await BootstrapAsync("left", _one), await BootstrapAsync("right", _two));

@@ -45,7 +45,8 @@ public sealed partial class Eccfg
         var before = _copy.RequireMarker();
         // The node of this host is one of those who are asked, and needs the working copy to itself meanwhile.
         _lock?.Dispose();
-        var answers = await client.PlanAsync(part.Name, commit, cancellationToken);
+        var server = remote.Elsewhere.TryGetValue(part.Name, out var other) ? other.Client : client;
+        var answers = await server.PlanAsync(part.Name, commit, cancellationToken);
         _lock = await HostLock.TakeAsync(_etc, s_retry, _host.Time, cancellationToken);
         var now = _copy.RequireMarker();
         return (now.Base, now.GlobalBase) == (before.Base, before.GlobalBase) ? PlanSummary.Of(answers.Nodes)

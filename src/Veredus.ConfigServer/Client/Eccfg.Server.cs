@@ -75,7 +75,7 @@ public sealed partial class Eccfg
         {
             if (what != "resolve")
                 return await client.ActAsync(what, repository, cancellationToken, node, from);
-            using var master = await Access(boot).MasterAsync(client, repository, cancellationToken);
+            using var master = Access(boot).OpenMaster(await client.StatusAsync(cancellationToken), repository);
             return await master.Client.ActAsync(what, repository, cancellationToken, node, from);
         }, cancellationToken);
     }

@@ -11,6 +11,9 @@ public sealed record Remote(string BaseUrl, IReadOnlyDictionary<string, string> 
     /// <summary>Begin the words of a server that takes no commit at all now, or not for the moment.</summary>
     internal const string Refused = "refused: ", RefusedNow = "refused for now: ";
 
+    /// <summary>Servers of repositories whose master is another one: each repository elects its own.</summary>
+    public IReadOnlyDictionary<string, ServerLink> Elsewhere { get; init; } = new Dictionary<string, ServerLink>();
+
     public static Remote Local(string directory) => new(directory, new Dictionary<string, string>());
 
     /// <param name="certificateFile">The server's certificate (PEM), pinned.</param>
@@ -28,14 +31,16 @@ public sealed record Remote(string BaseUrl, IReadOnlyDictionary<string, string> 
         return environment;
     }
 
-    public string UrlOf(string name) => $"{BaseUrl}/{name}.git";
+    public string UrlOf(string name) => $"{Of(name).BaseUrl}/{name}.git";
+
+    private Remote Of(string name) => Elsewhere.TryGetValue(name, out var link) ? link.Remote : this;
 
     /// <summary>Gets <c>main</c>, or one commit, and what it consists of.</summary>
     public async Task<CommitId> FetchAsync(GitRepository repository, string name, CancellationToken cancellationToken, string? commit = null)
     {
         if (!repository.Exists)
             await repository.InitAsync(cancellationToken);
-        var (exitCode, _, errors) = await repository.With(Environment).TryAsync(
+        var (exitCode, _, errors) = await repository.With(Of(name).Environment).TryAsync(
             ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", UrlOf(name), $"+{commit ?? "refs/heads/main"}:{Fetched}"], cancellationToken);
         if (exitCode != 0)
             throw Explain(name, errors);
@@ -45,7 +50,7 @@ public sealed record Remote(string BaseUrl, IReadOnlyDictionary<string, string> 
     /// <summary>Gets a branch that may not exist; null when it does not.</summary>
     public async Task<CommitId?> TryFetchAsync(GitRepository repository, string name, string branch, CancellationToken cancellationToken)
     {
-        var (exitCode, output, errors) = await repository.With(Environment).TryAsync(["ls-remote", UrlOf(name), branch], cancellationToken);
+        var (exitCode, output, errors) = await repository.With(Of(name).Environment).TryAsync(["ls-remote", UrlOf(name), branch], cancellationToken);
         if (exitCode != 0)
             throw Explain(name, errors);
         return output.Length == 0 ? null : await FetchAsync(repository, name, cancellationToken, branch);
@@ -54,7 +59,7 @@ public sealed record Remote(string BaseUrl, IReadOnlyDictionary<string, string> 
     /// <summary>Puts a commit on a server, to be looked at, or as a branch other than <c>main</c>.</summary>
     public async Task OfferAsync(GitRepository repository, string name, CommitId commit, CancellationToken cancellationToken, string? branch = null)
     {
-        var (exitCode, _, errors) = await repository.With(Environment).TryAsync(["push", "--quiet", "--porcelain", UrlOf(name), $"{commit.Hex}:{branch ?? PushGate.Candidates + commit.Hex}"], cancellationToken);
+        var (exitCode, _, errors) = await repository.With(Of(name).Environment).TryAsync(["push", "--quiet", "--porcelain", UrlOf(name), $"{commit.Hex}:{branch ?? PushGate.Candidates + commit.Hex}"], cancellationToken);
         if (exitCode != 0)
             throw Explain(name, errors);
     }
@@ -64,7 +69,7 @@ public sealed record Remote(string BaseUrl, IReadOnlyDictionary<string, string> 
     public async Task<bool> PushAsync(GitRepository repository, string name, CommitId commit, bool force, CancellationToken cancellationToken)
     {
         string[] options = force ? ["--push-option=force"] : [];
-        var (exitCode, _, errors) = await repository.With(Environment).TryAsync(["push", "--quiet", "--porcelain", .. options, UrlOf(name), $"{commit.Hex}:refs/heads/main"], cancellationToken);
+        var (exitCode, _, errors) = await repository.With(Of(name).Environment).TryAsync(["push", "--quiet", "--porcelain", .. options, UrlOf(name), $"{commit.Hex}:refs/heads/main"], cancellationToken);
         if (exitCode == 0)
             return true;
         if (errors.Contains("fetch first", StringComparison.Ordinal) || errors.Contains("non-fast-forward", StringComparison.Ordinal) || errors.Contains("failed to update ref", StringComparison.Ordinal) || errors.Contains("cannot lock ref", StringComparison.Ordinal))
@@ -78,13 +83,16 @@ public sealed record Remote(string BaseUrl, IReadOnlyDictionary<string, string> 
     {
         var lines = errors.Split('\n').ToLookup(line => line.StartsWith("remote: ", StringComparison.Ordinal));
         var said = string.Join('\n', lines[true].Select(line => line[8..].TrimEnd())).Trim();
-        var own = string.Join('\n', lines[false]).Replace(BaseUrl, "", StringComparison.Ordinal);
+        var server = Of(name).BaseUrl;
+        var own = string.Join('\n', lines[false]).Replace(server, "", StringComparison.Ordinal);
         bool Has(string text) => own.Contains(text, StringComparison.OrdinalIgnoreCase);
         bool Answered(int status) => Has($"returned error: {status}") || Has($"HTTP {status}");
         if (said.StartsWith(Refused, StringComparison.Ordinal))
             return new(EccfgExit.Conflict, said[Refused.Length..]);
         if (said.StartsWith(RefusedNow, StringComparison.Ordinal))
             return new TryAgainException(said[RefusedNow.Length..]);
+        if (Answered(307))
+            return new TryAgainException($"{server} is not the master of {name} any more; {Replica.TryAgain}");
         if (Answered(401) || Has("Authentication failed") || Has("could not read Username"))
             return new(EccfgExit.NotAllowed, "wrong user name or password.");
         if (Answered(403))
@@ -94,11 +102,11 @@ public sealed record Remote(string BaseUrl, IReadOnlyDictionary<string, string> 
         if (Answered(404) || Has("not found") || Has("does not appear to be a git repository"))
             return new(EccfgExit.Failed, $"{UrlOf(name)} does not exist; 'eccfg subcluster clusters' lists what does.");
         if (Has("expired"))
-            return new UntrustedServerException($"server certificate expired (host {BaseUrl}).");
+            return new UntrustedServerException($"server certificate expired (host {server}).");
         if (Has("certificate") || Has("SSL"))
-            return new UntrustedServerException($"{BaseUrl} does not have the certificate that was pinned: {errors.Trim()}");
+            return new UntrustedServerException($"{server} does not have the certificate that was pinned: {errors.Trim()}");
         if (Has("Failed to connect") || Has("resolve host") || Has("timed out") || Has("Connection refused") || Has("unable to access"))
-            return new(EccfgExit.Unreachable, $"{BaseUrl} can't be reached: {errors.Trim()}");
+            return new(EccfgExit.Unreachable, $"{server} can't be reached: {errors.Trim()}");
         if (Has("No space left"))
             return new(EccfgExit.Failed, "not enough space.");
         return new(EccfgExit.Failed, said.Length > 0 ? said : errors.Trim());

@@ -71,17 +71,19 @@ public sealed class ServerAccess(string etc, ClusterBoot boot, string user, Func
         throw last ?? new EccfgException("cluster.boot names no server (repo)");
     }
 
-    /// <summary>Works with the master of a repository, which the first reachable server names.</summary>
+    /// <summary>Works with the master of a repository, which the first reachable server names; where <c>global</c> has another one, the remote knows it.</summary>
     public Task<T> WithMasterAsync<T>(string repository, Func<Remote, ConfigClient, Task<T>> work, CancellationToken cancellationToken) => FirstAsync(async (_, client) =>
     {
-        using var master = await MasterAsync(client, repository, cancellationToken);
-        return await work(master.Remote, master.Client);
+        var status = await client.StatusAsync(cancellationToken);
+        using var master = OpenMaster(status, repository);
+        var masters = status.Repositories.ToDictionary(known => known.Name, known => known.Master);
+        using var global = masters.GetValueOrDefault(WorkingCopy.GlobalName) is { } other && other != masters[repository] ? OpenKnown(status, other) : null;
+        return await work(global is null ? master.Remote : master.Remote with { Elsewhere = new Dictionary<string, ServerLink> { [WorkingCopy.GlobalName] = global } }, master.Client);
     }, cancellationToken);
 
     /// <summary>Where the master is. A server that is trusted vouches for the keys of the others.</summary>
-    public async Task<ServerLink> MasterAsync(ConfigClient client, string repository, CancellationToken cancellationToken)
+    public ServerLink OpenMaster(ServerStatus status, string repository)
     {
-        var status = await client.StatusAsync(cancellationToken);
         var found = status.Repositories.FirstOrDefault(known => known.Name == repository)
             ?? throw new EccfgException($"there is no subcluster {repository}; there are: {string.Join(' ', status.Repositories.Select(known => known.Name))}");
         return OpenKnown(status, found.Master ?? throw new EccfgException(EccfgExit.Unreachable, $"{repository} has no master now; try again in a moment"));
