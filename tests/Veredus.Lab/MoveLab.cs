@@ -64,6 +64,17 @@ internal sealed class MoveLab : IAsyncDisposable
 
     public string DirectoryOf(int i) => Path.Combine(Root, $"node{i}");
 
+    /// <summary>Does something on a host's network, e.g. makes a socket, which then may be used anywhere.</summary>
+    public Task<T> OnHostAsync<T>(int i, Func<T> work) => _hosts[i - 1].RunAsync(work);
+
+    /// <summary>Runs a program on a host's network.</summary>
+    public async Task RunOnHostAsync(int i, params string[] command)
+    {
+        using var process = Process.Start(_hosts[i - 1].ExecPrefix[0], [.. _hosts[i - 1].ExecPrefix.Skip(1), .. command]);
+        await process.WaitForExitAsync();
+        Assert.Equal(0, process.ExitCode);
+    }
+
     /// <summary>Starts the node; returns when it says that it is ready.</summary>
     public async Task StartNodeAsync(int i, params string[] further)
     {

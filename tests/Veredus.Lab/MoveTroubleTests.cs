@@ -43,6 +43,38 @@ public sealed class MoveTroubleTests
         }
     }
 
+    [LabFact(OnlyWhenAsked = true)]
+    public async Task A_node_of_another_version_is_named_in_status_and_the_mail_waits_until_both_speak_the_same()
+    {
+        await using var lab = await MoveLab.StartAsync();
+        await MoveAsync(lab, 3, 3);
+        await using var other = await OtherVersion.StandInAsync(lab, 3, forNode: 1);
+
+        Assert.Equal(5, await lab.Sender.SendAsync(MoveLab.Host(1), "d3.test", 5));
+        await lab.AskUntilAsync(1, said => said.Contains("mmove: mta3: speaks another version of ECmmove2: it offers no XECMMOVE; tried again in", StringComparison.Ordinal), "status", "--node");
+        other.OffersMoves = true;
+        await ForgiveAsync(lab);
+        await lab.AskUntilAsync(1, said => said.Contains("mmove: mta3: 450 4.5.4 version 1 of XECMMOVE is not known here; this node speaks version 2", StringComparison.Ordinal), "status", "--node");
+        Assert.Contains("5 messages left (5 on their way to other nodes, 0 in doubt)", await lab.ToolAsync(1, "console", "cluster", "queues", "status"), StringComparison.Ordinal);
+
+        Assert.StartsWith("450 4.5.4 version 2 of XECMMOVE is not known here; this node speaks version 1", await other.OfferAsync(1, """{"v":2,"transfer":["not","a","guid"]}"""), StringComparison.Ordinal);
+        Assert.StartsWith("450 4.5.0", await other.OfferAsync(1, "{}"), StringComparison.Ordinal);
+        await lab.AskUntilAsync(1, said => said.Contains("mta3 hands mail over in version 2 of XECMMOVE; this node speaks version 1", StringComparison.Ordinal), "status", "--node");
+
+        await other.EndAsync();
+        await ForgiveAsync(lab);
+        await lab.Sink.UntilAsync(lab.Sender.Accepted, MoveLab.Limit, lab.Story);
+        Assert.Equal(5, lab.Sink.Arrivals.Length);
+        Assert.Contains("no message is in doubt", await lab.ToolAsync(1, "message", "list", "--in-doubt"), StringComparison.Ordinal);
+    }
+
+    /// <summary>Who was paused is tried at once when somebody comes or leaves; by itself it would be after a minute at most.</summary>
+    private static async Task ForgiveAsync(MoveLab lab)
+    {
+        await lab.KillAsync(2);
+        await lab.StartNodeAsync(2);
+    }
+
     private static async Task MoveAsync(MoveLab lab, int binding, int node)
     {
         if (await lab.OwnerAsync(binding) == node)

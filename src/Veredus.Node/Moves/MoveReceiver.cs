@@ -42,8 +42,13 @@ internal sealed class MoveReceiver(MailMoves moves) : IClusterService
         public ValueTask<SmtpReply?> MoveAsync(SmtpServerSession session, string text, CancellationToken cancellationToken)
         {
             Drop();
-            if (MoveText.Read(text, out var problem) is not { } offered)
+            if (MoveText.Read(text, out var version, out var problem) is not { } offered)
             {
+                if (version is not (0 or MoveText.CurrentVersion))
+                {
+                    moves.TellOnce(peer.NodeName, "version", PanicLevel.Error, $"mmove: {peer.NodeName} hands mail over in version {version} of XECMMOVE; this node speaks version {MoveText.CurrentVersion}: it stays there until both speak the same");
+                    return new(MoveReplies.OtherVersion(version));
+                }
                 moves.TellOnce(peer.NodeName, "text", PanicLevel.Error, $"mmove: {peer.NodeName} offers a message that this node cannot read ({problem}); it keeps it");
                 return new(new SmtpReply(450, new(4, 5, 0), "this is not understood here"));
             }
@@ -141,6 +146,8 @@ internal sealed class MoveReceiver(MailMoves moves) : IClusterService
 /// <summary>What one node says to another about a message. Replies that the receiver gives before it has looked whether it has the message are <see cref="IsUnsure"/>.</summary>
 internal static class MoveReplies
 {
+    private static readonly EnhancedStatus s_otherVersion = new(4, 5, 4);
+
     public static readonly SmtpReply Known = new(250, new(2, 0, 0), "it is known here");
     public static readonly SmtpReply NotOffered = new(450, new(4, 5, 1), "XECMMOVE must come first and be accepted");
 
@@ -154,9 +161,12 @@ internal static class MoveReplies
 
     public static SmtpReply UnknownBinding(string binding) => SmtpReply.FromText(450, new(4, 3, 5), $"binding {binding} is not configured here");
 
+    /// <summary>The offer itself is not understood: it is the same with every message.</summary>
+    public static SmtpReply OtherVersion(int version) => SmtpReply.FromText(450, s_otherVersion, $"version {version} of XECMMOVE is not known here; this node speaks version {MoveText.CurrentVersion}");
+
     /// <summary>It says nothing about whether the other node has the message.</summary>
     public static bool IsUnsure(SmtpReply reply) => reply.Status == Busy.Status || reply.Status == Leaving.Status || reply.Status == NotOffered.Status;
 
     /// <summary>It would say the same to any message: the target pauses, not the message.</summary>
-    public static bool IsForAll(SmtpReply reply) => reply.Code is 421 or 452 || reply.Status == Leaving.Status || reply.Status == Fault.Status;
+    public static bool IsForAll(SmtpReply reply) => reply.Code is 421 or 452 || reply.Status == s_otherVersion || reply.Status == Leaving.Status || reply.Status == Fault.Status;
 }

@@ -121,6 +121,8 @@ internal sealed class MoveSender : IAsyncDisposable
             var hello = await session.OpenAsync(_channel.NodeName, opening.Token);
             if (!hello.IsSuccess)
                 Fail(target, hello.Reply.ToString());
+            else if ((session.Capabilities & SmtpCapabilities.Xecmmove) == 0)
+                Fail(target, $"speaks another version of {MoveReceiver.ServiceName}: it offers no XECMMOVE");  // sent without it, mail would be anybody's
             else
                 await ServeAsync(target, session, (connection.Peer.RemoteAddress as IPEndPoint)?.Address);
         }
@@ -230,7 +232,7 @@ internal sealed class MoveSender : IAsyncDisposable
         target.Failed(_moves.Node.Time, why);
         // What lasts is an error, and so in 'status'; that a node has just gone is none.
         var (about, level) = target.Failures < LastingFailures ? ("connection", PanicLevel.Warning) : ("connection, lasting", PanicLevel.Error);
-        _moves.TellOnce(target.Node, about, level, $"mmove: {target.Node}: {why}; tried again in {MoveRules.BackOffMs(target.Failures) / 1000} s, the mail waits here");
+        _moves.TellOnce(target.Node, $"{about}: {why}", level, $"mmove: {target.Node}: {why}; tried again in {MoveRules.BackOffMs(target.Failures) / 1000} s, the mail waits here");
     }
 
     private static SmtpClientOptions Options() => new()

@@ -85,13 +85,20 @@ internal sealed record MoveText
     }, MoveJson.Default.MoveText);
 
     /// <summary>Reads what another node wrote; <see langword="null"/>, with why, for anything else.</summary>
-    public static MoveText? Read(string text, out string problem)
+    /// <param name="version">As the text says, also of a version that is not known here; 0: it says none.</param>
+    public static MoveText? Read(string text, out int version, out string problem)
     {
-        problem = "";
+        (version, problem) = (0, "");
         try
         {
+            version = VersionOf(text);
+            if (version != CurrentVersion)
+            {
+                problem = $"version {version}; this node speaks version {CurrentVersion}";
+                return null;
+            }
             var read = JsonSerializer.Deserialize(text, MoveJson.Default.MoveText);
-            problem = read is null ? "nothing" : read.V != CurrentVersion ? $"version {read.V}; this node knows version {CurrentVersion}"
+            problem = read is null ? "nothing"
                 : !MessageId.TryParse(read.Id, out _) || !MessageId.TryParse(read.Batch, out _) || (read.Connection is { } connection && !MessageId.TryParse(connection, out _)) ? "an ID that is none"
                 : read.Transfer == Guid.Empty || read.Recipient.Length == 0 || read.Binding.Length == 0 || read.Group.Length == 0 ? "no transfer, recipient or binding"
                 : (read.From is { } from && !IPEndPoint.TryParse(from, out _)) || (read.Via is { } via && !IPEndPoint.TryParse(via, out _)) ? "an address that is none"
@@ -106,6 +113,12 @@ internal sealed record MoveText
         }
 
         static bool IsTime(long seconds) => seconds is >= 0 and < 253_402_300_799;
+    }
+
+    private static int VersionOf(string text)
+    {
+        using var json = JsonDocument.Parse(text);
+        return json.RootElement is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty("v", out var version) && version.ValueKind is JsonValueKind.Number && version.TryGetInt32(out var number) ? number : 0;
     }
 
     /// <param name="id">In this spool.</param>
