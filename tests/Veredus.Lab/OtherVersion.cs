@@ -89,6 +89,9 @@ internal sealed class OtherVersion : IAsyncDisposable
         return X509CertificateLoader.LoadPkcs12(read.Export(X509ContentType.Pfx), null);
     }
 
+    // The nodes check who this is; this takes whoever shows a certificate.
+    private static bool HasCertificate(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors) => certificate is not null;
+
     private static async Task<SslStream> ConnectAsync(MoveLab lab, int from, int to, X509Certificate2 certificate)
     {
         var socket = await lab.OnHostAsync(from, () =>
@@ -97,7 +100,7 @@ internal sealed class OtherVersion : IAsyncDisposable
             client.Connect(MoveLab.Host(to), 4802);
             return client;
         });
-        var stream = new SslStream(new NetworkStream(socket, ownsSocket: true), leaveInnerStreamOpen: false, (_, _, _, _) => true);
+        var stream = new SslStream(new NetworkStream(socket, ownsSocket: true), leaveInnerStreamOpen: false, HasCertificate);
         await stream.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = $"mta{to}", ClientCertificates = [certificate] });
         return stream;
     }
@@ -130,7 +133,7 @@ internal sealed class OtherVersion : IAsyncDisposable
     {
         try
         {
-            await using var stream = new SslStream(new NetworkStream(connection, ownsSocket: true), leaveInnerStreamOpen: false, (_, _, _, _) => true);
+            await using var stream = new SslStream(new NetworkStream(connection, ownsSocket: true), leaveInnerStreamOpen: false, HasCertificate);
             await stream.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = _certificate, ClientCertificateRequired = true }, _stopping.Token);
             using var reader = new StreamReader(stream, Encoding.ASCII);
             await WriteAsync(stream, _greeting);
