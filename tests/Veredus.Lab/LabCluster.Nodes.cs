@@ -174,6 +174,8 @@ public sealed partial class LabCluster
 
     public int ProcessOf(int i) => _nodes[i - 1]!.Id;
 
+    public int CorosyncOf(int i) => _daemons[i - 1]!.ProcessId;
+
     /// <summary>The process of a node's address guard, another one than <paramref name="former"/>; waits for it.</summary>
     public async Task<int> GuardOfAsync(int i, int former = 0)
     {
