@@ -54,6 +54,7 @@ internal sealed class Call
         IsJson = parse.GetValue(GlobalOptions.Json);
         var color = parse.GetValue(GlobalOptions.Color) ?? "auto";
         Out = new(host.Out, host.IsOutTerminal, !IsJson && Screen.WantsColor(color, host.IsOutTerminal, host.Environment), host.IsOutTerminal ? host.Width : int.MaxValue);
+        Managers = new(host, parse);
         Error = new(host.Error, host.IsErrorTerminal, Screen.WantsColor(color, host.IsErrorTerminal, host.Environment), host.Width);
     }
 
@@ -73,30 +74,33 @@ internal sealed class Call
     public ControlEndpoint Endpoint => Parse.GetValue(GlobalOptions.Socket) is { Length: > 0 } socket ? EndpointOf(socket)
         : Host.Environment("VEREDUS_CONTROL") is { Length: > 0 } path ? ControlEndpoint.Unix(path) : ControlEndpoint.Unix(ControlEndpoint.DefaultPath);
 
+    /// <summary>The ways to a manager, and what the user's contexts say.</summary>
+    public ManagerPlaces Managers { get; }
+
     /// <summary>Whether the caller said which node is to be asked.</summary>
-    public bool NamesNode => Parse.GetValue(GlobalOptions.Socket) is { Length: > 0 }
-        || (Parse.GetValue(GlobalOptions.Manager) is null && Host.Environment("VEREDUS_MANAGER") is null && Host.Environment("VEREDUS_CONTROL") is { Length: > 0 });
+    public bool NamesNode => Managers.NamesNode;
 
-    /// <summary>The socket of a local manager that exists, or the one that was named; <see langword="null"/>: none.</summary>
-    public ControlEndpoint? Manager => Parse.GetValue(GlobalOptions.Manager) is { Length: > 0 } socket ? EndpointOf(socket)
-        : Host.Environment("VEREDUS_MANAGER") is { Length: > 0 } place ? EndpointOf(place)
-        : File.Exists(ControlEndpoint.ManagerPath) ? ControlEndpoint.Unix(ControlEndpoint.ManagerPath) : null;
+    /// <summary>Where a console connects when no place is named: a manager that was chosen, else the local node, or the local manager where there is no node.</summary>
+    public IReadOnlyList<ControlEndpoint> ConsoleEndpoints => Managers.AreChosen ? Managers.Places
+        : Endpoint is { Path: { } path } && !File.Exists(path) && !NamesNode && Managers.Places is { Count: > 0 } others ? others : [Endpoint];
 
-    /// <summary>Where a console connects when no place is named: the local node, or the local manager where there is no node.</summary>
-    public ControlEndpoint ConsoleEndpoint => Parse.GetValue(GlobalOptions.Manager) is { Length: > 0 } manager ? EndpointOf(manager)
-        : Parse.GetValue(GlobalOptions.Socket) is null && Endpoint is { Path: { } path } node && !File.Exists(path) && Manager is { } other ? other : Endpoint;
-
-    /// <summary>Connects to what can reach all nodes: the manager, else the local node (cli.md 4.1). A node's socket that was named is taken as it is.</summary>
+    /// <summary>Connects to what can reach all nodes: a manager, else the local node (cli.md 4.1). A node's socket that was named is taken as it is; the managers of a context
+    /// are not replaced by this host's node, which may be of another cluster.</summary>
     /// <exception cref="CliException">Exit code 5 with all that was tried.</exception>
-    public async Task<ControlClient> ConnectToClusterAsync(CancellationToken cancellationToken)
+    public Task<(ControlClient Client, ControlEndpoint Place)> ConnectToClusterAsync(CancellationToken cancellationToken) =>
+        ConnectToFirstAsync(NamesNode ? [Endpoint] : Managers.Context is not null ? Managers.Places : [.. Managers.Places, Endpoint], cancellationToken);
+
+    /// <summary>Connects to the first place that answers within two seconds.</summary>
+    /// <exception cref="CliException">Exit code 5 with all that was tried, or 4.</exception>
+    public async Task<(ControlClient Client, ControlEndpoint Place)> ConnectToFirstAsync(
+        IReadOnlyList<ControlEndpoint> places, CancellationToken cancellationToken, ControlClientOptions? options = null)
     {
-        var places = Parse.GetValue(GlobalOptions.Socket) is { Length: > 0 } ? [Endpoint] : Manager is { } manager ? new List<ControlEndpoint> { manager, Endpoint } : [Endpoint];
         var tried = new List<string>();
         foreach (var place in places)
         {
             try
             {
-                return await ControlClient.ConnectAsync(place, new() { ConnectTimeout = TimeSpan.FromSeconds(2) }, cancellationToken);
+                return (await ControlClient.ConnectAsync(place, options ?? Managers.Options, cancellationToken), place);
             }
             catch (ControlException exception) when (exception.Code is ControlErrors.AuthenticationNeeded or ControlErrors.NotAuthorized)
             {
@@ -107,8 +111,24 @@ internal sealed class Call
                 tried.Add(exception.Message);
             }
         }
-        throw new CliException(ExitCodes.Unreachable, $"Neither a manager nor a node answers: {string.Join("; ", tried)}",
-            "Is one running ('systemctl status veredus-manager veredus-node')? Another place: --manager, --socket, or VEREDUS_MANAGER.");
+        var what = Managers.Context is { } context ? $"No manager of the context '{context.Name}' answers" : "Neither a manager nor a node answers";
+        throw new CliException(ExitCodes.Unreachable, $"{what}: {string.Join("; ", tried)}",
+            "Is one running ('systemctl status veredus-manager veredus-node')? Another place: --manager, --context, --socket, or VEREDUS_MANAGER.");
+    }
+
+    /// <summary>Refuses a change without a reason where the context is marked as production (cli.md 4.5).</summary>
+    /// <exception cref="CliException">Exit code 2.</exception>
+    public void CheckReason(string? reason)
+    {
+        if (string.IsNullOrWhiteSpace(reason) && Managers.Context is { IsProduction: true } context)
+            throw new CliException(ExitCodes.Usage, $"The context '{context.Name}' is production: a change needs a reason.", "Add --reason TEXT.");
+    }
+
+    /// <summary>Leaves the reason of a change as a remark in the paniclog, where one was given.</summary>
+    public async Task NoteAsync(ControlClient client, string deed, string? reason, CancellationToken cancellationToken)
+    {
+        if (!string.IsNullOrWhiteSpace(reason))
+            await AskAsync(client, $"note {CommandWords.Quote($"{deed}: {reason}")}", cancellationToken);
     }
 
     public static ControlEndpoint EndpointOf(string text) => ControlEndpoint.TryParse(text, out var endpoint, out var error)
@@ -127,7 +147,7 @@ internal sealed class Call
             throw exception.Code is ControlErrors.AuthenticationNeeded or ControlErrors.NotAuthorized
                 ? new CliException(ExitCodes.NotAllowed, exception.Message)
                 : new CliException(ExitCodes.Unreachable, exception.Message,
-                    endpoint is not null && endpoint == Manager ? "Is the manager running ('veredus service status manager')? Another place: --manager, or VEREDUS_MANAGER. The socket is open to the group 'veredus'."
+                    endpoint is not null && Managers.Places.Contains(endpoint) ? "Is the manager running ('veredus service status manager')? Another place: --manager, or VEREDUS_MANAGER. The socket is open to the group 'veredus'."
                     : "Is the node running ('systemctl status veredus-node')? Another place: --socket, or VEREDUS_CONTROL. The socket is open to the group 'veredus'.");
         }
     }

@@ -20,6 +20,16 @@ internal static class GlobalOptions
         Description = "Control socket of a manager: a path, host:port or [ip6]:port", Recursive = true, HelpName = "ENDPOINT",
     };
 
+    public static readonly Option<string?> Context = new("--context")
+    {
+        Description = "Cluster to talk to, of those that 'veredus context list' knows", Recursive = true, HelpName = "NAME",
+    };
+
+    public static readonly Option<string?> TokenFile = new("--token-file")
+    {
+        Description = "File, open to nobody else, whose first line proves to a remote manager who you are", Recursive = true, HelpName = "FILE",
+    };
+
     public static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Don't ask" };
 
     public static readonly Option<string?> Expect = new("--expect") { Description = "The number that the plan states, for what can't be undone", HelpName = "N" };

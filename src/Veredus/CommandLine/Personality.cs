@@ -81,7 +81,7 @@ internal static class Personality
     {
         var at = 1;
         while (at < arguments.Count && arguments[at].StartsWith('-') && arguments[at] != "--")
-            at += arguments[at] is "--on" or "--wait" or "--manager" or "--socket" or "--color" ? 2 : 1;
+            at += arguments[at] is "--on" or "--wait" or "--manager" or "--context" or "--token-file" or "--socket" or "--color" ? 2 : 1;
         return at >= arguments.Count || arguments[at] == "--" ? [.. arguments] : [.. arguments.Take(at), "--", .. arguments.Skip(at)];
     }
 

@@ -32,24 +32,29 @@ internal static class ConsoleCommand
     private static async Task<int> RunAsync(Call call, CancellationToken cancellationToken)
     {
         var words = Typed(call);
-        var endpoint = call.ConsoleEndpoint;
+        var places = call.ConsoleEndpoints;
+        var isNamed = false;
         if (words.Count > 0 && ControlEndpoint.Looks(words[0]))
         {
-            endpoint = Call.EndpointOf(words[0]);
+            (places, isNamed) = ([Call.EndpointOf(words[0])], true);
             words = [.. words.Skip(1)];
         }
         var interactive = words.Count == 0 && call.Host.IsInTerminal && call.Host.IsOutTerminal && !call.IsJson;
         var given = call.Parse.GetValue(PasswordStdin) ? await call.Host.In.ReadLineAsync(cancellationToken) : null;
-        var options = new ControlClientOptions
+        // What proves who one is to the managers of a context is not shown to a place named here.
+        var options = isNamed ? call.Managers.OptionsElsewhere : call.Managers.Options;
+        options = options with
         {
-            CaFile = call.Parse.GetValue(Ca),
-            Fingerprint = call.Parse.GetValue(Fingerprint),
-            Password = user => given ?? (call.Host.IsInTerminal ? Secret.Ask($"Password of {user}: ", call.Error) : null),
+            CaFile = call.Parse.GetValue(Ca) ?? options.CaFile,
+            Fingerprint = call.Parse.GetValue(Fingerprint) ?? options.Fingerprint,
+            Password = user => given ?? options.Password(user),
         };
-        await using var client = await call.ConnectAsync(cancellationToken, endpoint, options);
+        var (client, place) = places.Count > 1 ? await call.ConnectToFirstAsync(places, cancellationToken, options)
+            : (await call.ConnectAsync(cancellationToken, places[0], options with { ConnectTimeout = new ControlClientOptions().ConnectTimeout }), places[0]);
+        await using var connection = client;
         if (interactive)
         {
-            using var session = new ConsoleSession(call, client, endpoint);
+            using var session = new ConsoleSession(call, client, place);
             return await session.RunAsync(cancellationToken);
         }
         return await BatchAsync(call, client, words, cancellationToken);

@@ -126,8 +126,10 @@ internal static class LogCommand
 
     private static async Task<JsonDocument> AskAsync(Call call, CancellationToken cancellationToken)
     {
-        var endpoint = call.Manager ?? throw new CliException(ExitCodes.Unreachable, "No manager was found on this host.", $"Run it where the manager runs ({ControlEndpoint.ManagerPath}), or name its socket with --manager.");
-        await using var client = await call.ConnectAsync(cancellationToken, endpoint);
+        if (call.Managers.Places.Count == 0)
+            throw new CliException(ExitCodes.Unreachable, "No manager was found on this host.", $"Run it where the manager runs ({ControlEndpoint.ManagerPath}), or name one with --manager or --context.");
+        var (client, _) = await call.ConnectToFirstAsync(call.Managers.Places, cancellationToken);
+        await using var connection = client;
         return JsonDocument.Parse((await call.AskAsync(client, "json logs collection", cancellationToken)).Body);
     }
 

@@ -15,6 +15,7 @@ internal static class MessageCommand
     private static readonly Option<string?> Binding = new("--binding", "-b") { Description = "Only this binding", HelpName = "NAME" };
     private static readonly Option<string?> Domain = new("--domain", "-d") { Description = "Only this routing domain", HelpName = "NAME" };
 
+    private static readonly Option<string?> Reason = new("--reason") { Description = "Why; left as a remark in the node's paniclog", HelpName = "TEXT" };
     private static readonly Option<bool> InDoubt = new("--in-doubt") { Description = "Instead: messages of the last days that may have been delivered twice, on all nodes" };
 
     public static Command Build(CliHost host)
@@ -29,9 +30,9 @@ internal static class MessageCommand
             CommandTree.Leaf(host, "retry", "Next attempt now", ["veredus message retry 10/00-00007-08B31BA6", "veredus message list --format names | xargs -n1 veredus message retry"],
                 (call, stop) => ActAsync(call, "retry", stop), Id),
             CommandTree.Leaf(host, "bounce", "Gives it up; the sender is told", ["veredus message bounce 10/00-00007-08B31BA6", "veredus message bounce 10/00-00007-08B31BA6 --yes"],
-                (call, stop) => ActAsync(call, "fail", stop), Id, GlobalOptions.Yes),
+                (call, stop) => ActAsync(call, "fail", stop), Id, Reason, GlobalOptions.Yes),
             CommandTree.Leaf(host, "purge", "Gives it up; nobody is told", ["veredus message purge 10/00-00007-08B31BA6", "veredus message purge 10/00-00007-08B31BA6 --yes"],
-                (call, stop) => ActAsync(call, "fail quiet", stop), Id, GlobalOptions.Yes),
+                (call, stop) => ActAsync(call, "fail quiet", stop), Id, Reason, GlobalOptions.Yes),
         };
         command.Aliases.Add("messages");
         command.Subcommands[0].Aliases.Add("ls");
@@ -162,9 +163,13 @@ internal static class MessageCommand
     private static async Task<int> ActAsync(Call call, string verb, CancellationToken cancellationToken)
     {
         var id = call.Parse.GetValue(Id)!;
+        var reason = verb == "retry" ? null : call.Parse.GetValue(Reason);
+        if (verb != "retry")
+            call.CheckReason(reason);
         await using var client = await call.ConnectAsync(cancellationToken);
         if (verb != "retry")
             await call.ConfirmAsync($"Give message {id} up{(verb.EndsWith("quiet", StringComparison.Ordinal) ? " without telling the sender" : "")}?", call.Parse.GetValue(GlobalOptions.Yes), cancellationToken);
+        await call.NoteAsync(client, $"{(verb.EndsWith("quiet", StringComparison.Ordinal) ? "purge" : "bounce")} of message {id}", reason, cancellationToken);
         // On this node, or wherever in the cluster it is.
         var here = await client.SendAsync($"message {verb} {CommandWords.Quote(id)}", cancellationToken);
         var reply = here.IsOk ? here : await client.SendAsync($"cluster message {verb} {CommandWords.Quote(id)}", cancellationToken);

@@ -101,6 +101,7 @@ internal static class NodesCommand
             await ShowPlanAsync(call, client, name, cancellationToken);
         if (call.Parse.GetValue(GlobalOptions.DryRun))
             return ExitCodes.Done;
+        call.CheckReason(call.Parse.GetValue(Reason));
         await call.ConfirmAsync($"Move {owned} {(owned == 1 ? "address" : "addresses")} away from {name}?", call.Parse.GetValue(GlobalOptions.Yes), cancellationToken);
         var why = call.Parse.GetValue(Reason) is { Length: > 0 } reason ? $" because {CommandWords.Quote(reason)}" : "";
         var last = (await ClusterAnswers.AskAsync<ClusterEvents>(call, client, "cluster events limit 1", cancellationToken)).Last;

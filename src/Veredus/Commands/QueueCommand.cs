@@ -39,9 +39,9 @@ internal static class QueueCommand
             CommandTree.Leaf(host, "purge", "Gives messages up; nobody is told", ["veredus queue purge --domain spamtrap.example --reason OPS-4712", "veredus queue purge --domain closed.example --reason test --dry-run"],
                 (call, stop) => BounceAsync(call, true, stop), Binding, Domain, Everything, Reason, GlobalOptions.Yes, GlobalOptions.Expect, GlobalOptions.DryRun),
             CommandTree.Leaf(host, "reroute", "Sends one domain's mail to the hosts of another", ["veredus queue reroute example.net relay.example.org", "veredus queue reroute a.example b.example --yes"],
-                RerouteAsync, From, To, GlobalOptions.Yes),
+                RerouteAsync, From, To, Reason, GlobalOptions.Yes),
             CommandTree.Leaf(host, "rebind", "Chooses bindings anew", ["veredus queue rebind --binding news-b", "veredus queue rebind --everything --yes"],
-                RebindAsync, Binding, Domain, Everything, GlobalOptions.Yes),
+                RebindAsync, Binding, Domain, Everything, Reason, GlobalOptions.Yes),
         };
         command.Aliases.Add("queues");
         command.Subcommands[0].Aliases.Add("ls");
@@ -177,8 +177,10 @@ internal static class QueueCommand
     private static async Task<int> RerouteAsync(Call call, CancellationToken cancellationToken)
     {
         var (from, to) = (call.Parse.GetValue(From)!, call.Parse.GetValue(To)!);
+        call.CheckReason(call.Parse.GetValue(Reason));
         await using var client = await call.ConnectAsync(cancellationToken);
         await call.ConfirmAsync($"Send the mail for {from} to the hosts of {to}?", call.Parse.GetValue(GlobalOptions.Yes), cancellationToken);
+        await call.NoteAsync(client, $"reroute of {from} to {to}", call.Parse.GetValue(Reason), cancellationToken);
         return await ActAsync(call, client, "veredus.queue.reroute/1", $"reroute queue {CommandWords.Quote(from)} {CommandWords.Quote(to)}",
             count => $"{Human.Count(count)} messages moved from {from} to {to}", cancellationToken);
     }
@@ -186,8 +188,10 @@ internal static class QueueCommand
     private static async Task<int> RebindAsync(Call call, CancellationToken cancellationToken)
     {
         var (binding, domain) = Selection(call);
+        call.CheckReason(call.Parse.GetValue(Reason));
         await using var client = await call.ConnectAsync(cancellationToken);
         await call.ConfirmAsync($"Choose the bindings of the mail of {binding ?? "all bindings"} to {domain ?? "all domains"} anew?", call.Parse.GetValue(GlobalOptions.Yes), cancellationToken);
+        await call.NoteAsync(client, $"rebind of {binding ?? "all"}/{domain ?? "all"}", call.Parse.GetValue(Reason), cancellationToken);
         return await ActAsync(call, client, "veredus.queue.rebind/1", $"rebind {Word(binding)} {Word(domain)}",
             count => $"{Human.Count(count)} messages have another binding now", cancellationToken);
     }

@@ -23,7 +23,10 @@ internal static class RunCommand
         var wait = call.Parse.GetValue(Wait);
         if (!(wait > 0 && wait <= 3600))
             throw new CliException(ExitCodes.Usage, "--wait takes seconds, more than 0 and at most 3600.");
-        await using var client = await call.ConnectToClusterAsync(cancellationToken);
+        var (client, place) = await call.ConnectToClusterAsync(cancellationToken);
+        await using var connection = client;
+        if (call.Managers.Context is { } context && call.Error.IsTerminal)
+            call.Error.Line($"context {context.Name}{(context.IsProduction ? " (production)" : "")}, {place}", Tone.Dim);
         var line = string.Create(CultureInfo.InvariantCulture, $"delegate --wait {wait} --on {CommandWords.Quote(call.Parse.GetValue(On)!)} {command}");
         try
         {

@@ -92,18 +92,20 @@ internal static class StatusCommand
 
     public static async Task<int> RunAsync(Call call, CancellationToken cancellationToken)
     {
-        if (!call.Parse.GetValue(Node) && !call.NamesNode && call.Manager is { } manager)
+        if (!call.Parse.GetValue(Node) && !call.NamesNode && call.Managers.Places.Count > 0)
         {
             try
             {
-                await using var client = await ControlClient.ConnectAsync(manager, new() { ConnectTimeout = TimeSpan.FromSeconds(2) }, cancellationToken);
-                return ClusterStatus.Print(call, await ClusterStatus.AskAsync(call, client, cancellationToken), manager, call.Parse.GetValue(Check));
+                var (client, place) = await call.ConnectToFirstAsync(call.Managers.Places, cancellationToken);
+                await using var connection = client;
+                return ClusterStatus.Print(call, await ClusterStatus.AskAsync(call, client, cancellationToken), place, call.Parse.GetValue(Check));
             }
-            catch (ControlException exception) when (exception.Code is not (ControlErrors.AuthenticationNeeded or ControlErrors.NotAuthorized))
+            // A context has no stand-in: this host's node may be of another cluster.
+            catch (CliException exception) when (exception.ExitCode == ExitCodes.Unreachable && call.Managers.Context is null)
             {
                 call.Error.Line($"view of the local node only; no manager reachable ({exception.Message})", Tone.Warning);
             }
-            catch (ControlException exception)
+            catch (CliException exception) when (exception.ExitCode == ExitCodes.NotAllowed)
             {
                 throw new CliException(ExitCodes.NotAllowed, exception.Message, "One node's view: --node");
             }

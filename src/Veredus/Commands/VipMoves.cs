@@ -47,6 +47,7 @@ internal static class VipMoves
                 call.Json("veredus.vip.plan/1", client.HostName, Json(all, to, "planned"));
             return ExitCodes.Done;
         }
+        call.CheckReason(call.Parse.GetValue(Reason));
         await call.ConfirmAsync($"{(pin > TimeSpan.Zero ? "Pin" : "Move")} {all.Count} {(all.Count == 1 ? "address" : "addresses")} to {to}?", call.Parse.GetValue(GlobalOptions.Yes), cancellationToken);
         var last = (await ClusterAnswers.AskAsync<ClusterEvents>(call, client, "cluster events limit 1", cancellationToken)).Last;
         var tail = (pin > TimeSpan.Zero ? string.Create(CultureInfo.InvariantCulture, $" for {(long)pin.TotalSeconds}") : "")
