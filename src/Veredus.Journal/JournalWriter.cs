@@ -62,7 +62,7 @@ public sealed class JournalWriter : IDisposable
         _time = time;
         _otherSeenAt = _checked = time.GetTimestamp() - (time.TimestampFrequency * (long)_shared.TotalSeconds);
         _releaseTimer = time.CreateTimer(static state => ((JournalWriter)state!).EndBurst(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _syncTimer = time.CreateTimer(static state => ((JournalWriter)state!).SyncInBackground(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _syncTimer = time.CreateTimer(static state => SyncThread.Enqueue(((JournalWriter)state!).SyncInBackground), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Opens a journal for appending.</summary>
@@ -81,6 +81,16 @@ public sealed class JournalWriter : IDisposable
         {
             writer.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Whether everything appended so far is on disk.</summary>
+    internal bool IsSynced
+    {
+        get
+        {
+            lock (_syncGate)
+                return _synced >= Volatile.Read(ref _appended);
         }
     }
 
@@ -384,6 +394,7 @@ public sealed class JournalWriter : IDisposable
         }
     }
 
+    /// <summary>Syncs what was appended so far; on <see cref="SyncThread"/>. Never throws: a failure is kept for the next append.</summary>
     private void SyncInBackground()
     {
         lock (_gate)

@@ -24,6 +24,20 @@ public sealed partial class WriterLockTests : JournalFixture
     }
 
     [Fact]
+    public async Task What_was_appended_is_synced_within_a_second_and_not_on_a_thread_of_the_pool()
+    {
+        var time = new StandingTime();
+        using var writer = JournalWriter.Open(Log, time);
+        writer.Append("record"u8, 1);
+        Assert.False(writer.IsSynced);
+        time.Advance(TimeSpan.FromSeconds(1));
+        var behind = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        SyncThread.Enqueue(() => behind.SetResult(Thread.CurrentThread.IsThreadPoolThread));
+        Assert.False(await behind.Task.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.True(writer.IsSynced);
+    }
+
+    [Fact]
     public void A_burst_without_end_gives_the_lock_back_between()
     {
         var time = new StandingTime();
