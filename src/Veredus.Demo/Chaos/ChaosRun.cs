@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
 
 namespace Veredus.Demo;
 
@@ -16,10 +17,11 @@ internal sealed record ChaosLimits(TimeSpan Gap, TimeSpan Settle);
 /// <summary>Carries a schedule out on a cluster and judges what was seen.</summary>
 internal sealed class ChaosRun(DemoCluster cluster, Timeline timeline, IReadOnlyList<ChaosFault> plan, TimeSpan length, ChaosLimits limits)
 {
-    /// <summary>A delivery that was cut off is tried again within this time, or shows before it.</summary>
-    private static readonly TimeSpan DoubtBefore = TimeSpan.FromSeconds(5), MailLimit = TimeSpan.FromSeconds(120);
+    /// <summary>More than a node keeps.</summary>
+    private const int MostDoubts = 100_000;
 
-    private readonly List<(DateTimeOffset From, DateTimeOffset To)> _damaged = [];
+    private static readonly TimeSpan MailLimit = TimeSpan.FromSeconds(120);
+
     private TimeSpan _worstGap;
 
     public int FaultsDone { get; private set; }
@@ -46,7 +48,7 @@ internal sealed class ChaosRun(DemoCluster cluster, Timeline timeline, IReadOnly
         await cluster.Load.StopAsync();
         await WithinAsync(MailLimit, cluster.Ledger.AllArrivedAsync, cancellationToken);
         NoteGap();
-        return [OneAnswer(), TakenOver(), NoLostMail(),
+        return [OneAnswer(), TakenOver(), await NoLostMailAsync(cancellationToken),
             new(4, "one configuration", null, "no configuration servers in this cluster"), new(5, "logs whole", null, "no managers in this cluster"),
             new(6, "settles", settled is not null, settled is { } took ? Invariantly($"after {took.TotalSeconds:0.0} s") : $"not within {limits.Settle.TotalSeconds:0} s"),
             await ExplanationsAsync(cancellationToken)];
@@ -64,12 +66,10 @@ internal sealed class ChaosRun(DemoCluster cluster, Timeline timeline, IReadOnly
         var host = cluster.Hosts[fault.Host - 1];
         NoteGap();
         timeline.Say($"{fault}");
-        var from = DateTimeOffset.UtcNow;
         await BeginAsync(fault, host, cancellationToken);
         await WaitUntilAsync(start, fault.EndMs, cancellationToken);
         var gap = cluster.Probe.LongestGap;
         await EndAsync(fault, host, cancellationToken);
-        _damaged.Add((from, DateTimeOffset.UtcNow));
         FaultsDone++;
         timeline.Say(Invariantly($"       {host.Name} repaired; {cluster.Probe.States.Count(state => state.Node.Length > 0)} of {cluster.Addresses.Count} answer, longest gap {gap.TotalSeconds:0.00} s (limit {limits.Gap.TotalSeconds:0} s)"));
     }
@@ -140,19 +140,38 @@ internal sealed class ChaosRun(DemoCluster cluster, Timeline timeline, IReadOnly
 
     private Invariant TakenOver() => new(2, "taken over in time", _worstGap <= limits.Gap, Invariantly($"worst {_worstGap.TotalSeconds:0.00} s of {limits.Gap.TotalSeconds:0} s"));
 
-    private Invariant NoLostMail()
+    /// <summary>All that was accepted came, and what came twice is on the list of messages in doubt that the nodes keep (<c>message list --in-doubt</c>).</summary>
+    private async Task<Invariant> NoLostMailAsync(CancellationToken cancellationToken)
     {
+        IReadOnlySet<int>? listed = null;
+        var asked = await WithinAsync(limits.Settle, async stop =>
+        {
+            while ((listed = await ListedAsync(stop)) is null)
+                await cluster.Probe.NextRoundAsync(stop);
+        }, cancellationToken);
         var (mail, twice) = (cluster.Ledger.Count(), cluster.Ledger.Twice());
-        var unexplained = twice.Where(number => !IsExplained(cluster.Ledger.FirstArrival(number))).ToArray();
+        var unlisted = twice.Where(number => listed?.Contains(number) != true).ToArray();
         var found = Invariantly($"{mail.Accepted:N0} accepted, {mail.Delivered:N0} delivered")
             + (mail.Waiting > 0 ? $", LOST: {Numbers(cluster.Ledger.Missing())}" : "")
-            + (twice.Count > 0 ? $", {twice.Count} delivered twice: {twice.Count - unexplained.Length} at a fault (allowed: the answer was cut off)" : "")
-            + (unexplained.Length > 0 ? $", {unexplained.Length} WITHOUT A REASON: {Numbers(unexplained)}" : "");
-        return new(3, "no lost mail", mail.Waiting == 0 && unexplained.Length == 0, found);
+            + (twice.Count > 0 ? $", {twice.Count} delivered twice: {twice.Count - unlisted.Length} of them listed in doubt (allowed)" : "")
+            + (unlisted.Length > 0 ? $", {unlisted.Length} NOT LISTED in doubt: {Numbers(unlisted)}" : "")
+            + (asked ? Invariantly($"; {listed!.Count:N0} listed in doubt") : "; not every node told its list of messages in doubt");
+        return new(3, "no lost mail", mail.Waiting == 0 && unlisted.Length == 0, found);
     }
 
-    /// <summary>A second delivery is allowed when the first fell into a fault: its answer may not have reached the node, or not its disk.</summary>
-    private bool IsExplained(DateTimeOffset first) => _damaged.Any(damage => first >= damage.From - DoubtBefore && first <= damage.To + DoubtBefore);
+    /// <summary>Numbers of the messages that the nodes list as in doubt; <see langword="null"/>: not all of them have told.</summary>
+    private async Task<IReadOnlySet<int>?> ListedAsync(CancellationToken cancellationToken)
+    {
+        var numbers = new HashSet<int>();
+        foreach (var host in cluster.Hosts)
+        {
+            if (await host.TryAskAsync(Invariantly($"json message in_doubt {MostDoubts}"), cancellationToken) is not { IsOk: true } reply)
+                return null;
+            using var told = JsonDocument.Parse(reply.Body);
+            numbers.UnionWith(told.RootElement.GetProperty("items").EnumerateArray().Select(doubt => DemoSender.NumberOf(doubt.GetProperty("sender").GetString()!)).OfType<int>());
+        }
+        return numbers;
+    }
 
     private static string Numbers(IReadOnlyList<int> numbers) => string.Join(' ', numbers.Take(20)) + (numbers.Count > 20 ? $" and {numbers.Count - 20} more" : "");
 

@@ -23,12 +23,18 @@ internal enum SendOutcome
 /// <summary>The sending end of the demo: one SMTP connection that is opened again when it breaks.</summary>
 internal sealed class DemoSender(IPEndPoint server, int bodyBytes, params string[] domains) : IAsyncDisposable
 {
+    private const string Prefix = "sender+";
+
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(3), ReplyLimit = TimeSpan.FromSeconds(15);
 
     private NetworkStream? _stream;
     private StreamReader? _reader;
 
-    /// <summary>Sends one message; its number decides its recipient.</summary>
+    /// <summary>The number of the message that has such a sender; <see langword="null"/>: none of the demo's.</summary>
+    public static int? NumberOf(string sender) => sender.StartsWith(Prefix, StringComparison.Ordinal) && sender.IndexOf('@', StringComparison.Ordinal) is > 0 and var at
+        && int.TryParse(sender.AsSpan(Prefix.Length, at - Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+
+    /// <summary>Sends one message; its number decides its recipient and is in its sender.</summary>
     public async Task<SendOutcome> SendAsync(int number, CancellationToken cancellationToken)
     {
         var ifBroken = SendOutcome.Unreachable;
@@ -38,7 +44,7 @@ internal sealed class DemoSender(IPEndPoint server, int bodyBytes, params string
             if (_stream is null)
                 await OpenAsync(limit);
             limit.CancelAfter(ReplyLimit);
-            if (await AskAsync("MAIL FROM:<sender@sender.demo>", limit.Token) is var mail && mail[0] != '2')
+            if (await AskAsync(string.Create(CultureInfo.InvariantCulture, $"MAIL FROM:<{Prefix}{number}@sender.demo>"), limit.Token) is var mail && mail[0] != '2')
                 return Close(mail.StartsWith("421", StringComparison.Ordinal) ? SendOutcome.Unreachable : SendOutcome.Refused);
             ifBroken = SendOutcome.Cut;
             foreach (var command in new[] { string.Create(CultureInfo.InvariantCulture, $"RCPT TO:<user{number % 10}@{domains[number % domains.Length]}>"), "DATA" })

@@ -17,7 +17,7 @@ internal sealed record MailCount(int Accepted, int Delivered, int InDoubt, int T
 internal sealed class MailLedger
 {
     private readonly ConcurrentDictionary<int, bool> _accepted = new(), _inDoubt = new();
-    private readonly ConcurrentDictionary<int, (int Times, DateTimeOffset First)> _arrived = new();
+    private readonly ConcurrentDictionary<int, int> _arrived = new();
     private int _last = -1;
     private int _cut;
 
@@ -45,7 +45,7 @@ internal sealed class MailLedger
     /// <summary>A receiver has taken the message.</summary>
     public void Take(int number)
     {
-        _arrived.AddOrUpdate(number, (1, DateTimeOffset.UtcNow), (_, known) => (known.Times + 1, known.First));
+        _arrived.AddOrUpdate(number, 1, (_, times) => times + 1);
         Arrived?.Invoke();
     }
 
@@ -60,10 +60,7 @@ internal sealed class MailLedger
     public IReadOnlyList<int> Missing() => [.. _accepted.Keys.Where(number => !_arrived.ContainsKey(number)).Order()];
 
     /// <summary>Messages that arrived more than once, lowest first.</summary>
-    public IReadOnlyList<int> Twice() => [.. _arrived.Where(entry => entry.Value.Times > 1).Select(entry => entry.Key).Order()];
-
-    /// <summary>When a message that has arrived came first.</summary>
-    public DateTimeOffset FirstArrival(int number) => _arrived[number].First;
+    public IReadOnlyList<int> Twice() => [.. _arrived.Where(entry => entry.Value > 1).Select(entry => entry.Key).Order()];
 
     /// <summary>Waits until all that was accepted has arrived.</summary>
     public async Task AllArrivedAsync(CancellationToken cancellationToken)
