@@ -16,11 +16,20 @@ public static class CompileAhead
 {
     private const BindingFlags Own = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
-    /// <summary>On a thread of its own, once. Generic types and methods wait for their first call.</summary>
+    private static readonly HashSet<object> s_begun = [];
+
+    /// <summary>On a thread of its own, once in a process. Generic types and methods wait for their first call.</summary>
     public static void InBackground(IEnumerable<Assembly> assemblies, params IEnumerable<Type> types)
     {
-        if (RuntimeFeature.IsDynamicCodeCompiled)
-            new Thread(() => Compile(assemblies, types)) { IsBackground = true, Name = "compile ahead" }.Start();
+        if (!RuntimeFeature.IsDynamicCodeCompiled)
+            return;
+        lock (s_begun)
+        {
+            Assembly[] newAssemblies = [.. assemblies.Where(s_begun.Add)];
+            Type[] newTypes = [.. types.Where(s_begun.Add)];
+            if (newAssemblies.Length + newTypes.Length > 0)
+                new Thread(() => Compile(newAssemblies, newTypes)) { IsBackground = true, Name = "compile ahead" }.Start();
+        }
     }
 
     /// <returns>Number of methods that were compiled.</returns>

@@ -2,7 +2,9 @@ using System.Net;
 using System.Net.Sockets;
 using Veredus.Cluster;
 using Veredus.Configuration;
+using Veredus.Control;
 using Veredus.Logging;
+using Veredus.Network;
 
 namespace Veredus.Node;
 
@@ -80,7 +82,12 @@ public sealed class ControlGroup : IAsyncDisposable
     }
 
     /// <summary>Enters the group; what listens to the link has been added before.</summary>
-    public void Start() => Link.Start();
+    public void Start()
+    {
+        Link.Start();
+        // The first commands of a process come from somebody who waits for all nodes.
+        CompileAhead.InBackground([typeof(Delegation).Assembly, typeof(ControlCommand).Assembly], typeof(ControlGroup), typeof(ClusterNetwork));
+    }
 
     public async ValueTask DisposeAsync()
     {
