@@ -45,9 +45,10 @@ public sealed class LogFormatTests
     [InlineData("xfer_format = \"%t\"", "Xfer_Format needs Xfer_Logfile as well")]
     [InlineData("delivery_logfile = \"/tmp/d\"", "Delivery_Logfile needs Delivery_Format as well")]
     [InlineData("xfer_logfile = \"/tmp/d\" xfer_format = \"%q\"", "'%q' is none")]
+    [InlineData("xfer_format = \"%q\"", "'%q' is none")]
     public void Half_a_stage_and_a_wrong_letter_are_errors(string options, string message)
     {
         var error = Assert.Throws<ConfigurationException>(() => ConfigurationSnapshot.FromText($"custom_logger \"moves\" {{ {options} }}"));
-        Assert.Contains(message, error.Message);
+        Assert.Contains(message, Assert.Single(error.Diagnostics, diagnostic => diagnostic.IsError).ToString());
     }
 }

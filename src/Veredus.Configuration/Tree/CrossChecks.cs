@@ -108,7 +108,8 @@ internal static class CrossChecks
         foreach (var stage in Options.CustomLogStages)
         {
             var (format, file) = (node.Find(stage.Format), node.Find(stage.Logfile));
-            if (format is null != (file is null))
+            // A value that was refused is there all the same; why it was refused is said already.
+            if (format is null != (file is null) && !node.IsRefused(stage.Format) && !node.IsRefused(stage.Logfile))
             {
                 var (given, missing) = format is null ? ((Option)stage.Logfile, (Option)stage.Format) : (stage.Format, stage.Logfile);
                 diagnostics.Error("CFG-0506", (format ?? file)!.Position, node.Instance, $"custom_logger: {given.DisplayName} needs {missing.DisplayName} as well.");

@@ -6,6 +6,7 @@ namespace Veredus.Configuration;
 public sealed class ScopeNode
 {
     private readonly Dictionary<Option, Resolved> _settings = [];
+    private readonly HashSet<Option> _refused = [];
     private readonly List<ScopeNode> _children = [];
     private readonly Dictionary<(ScopeDefinition, string), ScopeNode> _index = [];
 
@@ -60,6 +61,11 @@ public sealed class ScopeNode
         }
         return child;
     }
+
+    /// <summary>Notes that this option stands in the text, with a value that it can't have.</summary>
+    internal void Refuse(Option option) => _refused.Add(option);
+
+    internal bool IsRefused(Option option) => _refused.Contains(option);
 
     internal void Set(Resolved setting) => _settings[setting.Option] = setting;
 

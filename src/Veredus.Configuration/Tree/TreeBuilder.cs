@@ -39,6 +39,7 @@ internal sealed class TreeBuilder(DiagnosticBag diagnostics, Action<IncludeState
         if (option.Read(statement.Value, scope, statement.Position, out var error) is not { } setting)
         {
             diagnostics.Error(error.Code, statement.ValuePosition, option.Secret ? Masking.Mask : Near(statement.Value), $"{option.DisplayName} can't be {ShowValue(option, statement.Value)}; expected {error.Expected}.");
+            scope.Refuse(option);
             return;
         }
         if (!option.IsWildcard)
