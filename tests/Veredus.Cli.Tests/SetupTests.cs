@@ -11,6 +11,15 @@ public sealed class SetupTests : IDisposable
 
     private string In(string name) => Path.Combine(_directory, name);
 
+    [Theory]
+    [InlineData(0, "Reloading corosync.conf...\nDone", "the bus has read its files again")]
+    [InlineData(127, "corosync-cfgtool: No such file", "does not run here (corosync-cfgtool: No such file)")]
+    [InlineData(1, "Could not initialize corosync configuration API error CS_ERR_LIBRARY", "does not run here (Could not")]
+    [InlineData(1, "Reloading corosync.conf...\nCould not reload configuration. Error CS_ERR_INVALID_PARAM\n",
+        "may not have read its files again: corosync-cfgtool -R ended with 1 and said: Reloading corosync.conf... Could not reload configuration. Error CS_ERR_INVALID_PARAM")]
+    public void What_the_bus_said_to_its_new_files_is_told(int exitCode, string said, string told) =>
+        Assert.Contains(told, BusPlan.AfterReload(exitCode, said, NodeSetup.FilesOf(_directory)));
+
     [Fact]
     public void Files_are_written_all_or_none_and_what_was_there_comes_back()
     {

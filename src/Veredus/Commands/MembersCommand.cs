@@ -152,8 +152,8 @@ internal static class MembersCommand
     {
         if (list.Peers.Count(peer => peer.Name != changed) > 1)
             call.Error.Line(others, Tone.Strong);
-        var (exitCode, _) = await Systemd.RunAsync("corosync-cfgtool", ["-R"], cancellationToken);
-        call.Error.Line(exitCode == 0 ? "the bus has read its files again" : $"the bus does not run here; it reads the list when it starts: {BusPlan.StartLine(list.Files)}");
+        var (exitCode, said) = await Systemd.RunAsync("corosync-cfgtool", ["-R"], cancellationToken);
+        call.Error.Line(BusPlan.AfterReload(exitCode, said, list.Files));
     }
 
     private static async Task<int> LeaveAsync(Call call, CancellationToken cancellationToken)

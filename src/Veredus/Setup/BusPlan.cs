@@ -1,3 +1,4 @@
+using System.Globalization;
 using Veredus.Cluster;
 using Veredus.CommandLine;
 using Veredus.Configuration;
@@ -15,6 +16,9 @@ internal static class BusPlan
     private const string UnitStateDirectory = "/var/lib/veredus-bus";
 
     public const string Unit = "veredus-bus";
+
+    /// <summary>Exit code for a program that is not on this host.</summary>
+    private const int NoSuchProgram = 127;
 
     /// <summary>What <c>msgc_server { peers }</c> says, as corosync wants it.</summary>
     /// <exception cref="CliException">No peers, or wrong ones; says what would be right.</exception>
@@ -35,6 +39,19 @@ internal static class BusPlan
 
     /// <summary>What to type to start the daemon.</summary>
     public static string StartLine(ClusterFiles files) => IsForUnit(files) ? $"systemctl enable --now {Unit}" : $"corosync -f -c {files.BusConfiguration}";
+
+    /// <summary>What came of <c>corosync-cfgtool -R</c>.</summary>
+    /// <param name="said">All that it printed.</param>
+    public static string AfterReload(int exitCode, string said, ClusterFiles files)
+    {
+        if (exitCode == 0)
+            return "the bus has read its files again";
+        var what = string.Join(' ', said.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+        // "Library" is how its tools say that nobody listens at the socket.
+        return exitCode == NoSuchProgram || what.Contains("CS_ERR_LIBRARY", StringComparison.Ordinal)
+            ? $"the bus does not run here ({what}); it reads the list when it starts: {StartLine(files)}"
+            : string.Create(CultureInfo.InvariantCulture, $"the bus may not have read its files again: corosync-cfgtool -R ended with {exitCode}{(what.Length > 0 ? $" and said: {what}" : "")}");
+    }
 
     private static bool IsForUnit(ClusterFiles files) => files.Directory == ClusterFiles.DefaultDirectory;
 
