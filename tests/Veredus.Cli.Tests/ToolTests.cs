@@ -273,6 +273,17 @@ public sealed class ToolTests
     }
 
     [Fact]
+    public async Task A_relative_path_that_is_taken_for_a_command_is_told_how_a_path_is_typed()
+    {
+        await using var node = new FakeNodeProcess();
+        var refused = await node.RunAsync("console", "a/run/control.sock", "summary");
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("'a/run/control.sock' is neither a command nor an endpoint.", refused.Error);
+        Assert.Contains("veredus console ./a/run/control.sock", refused.Error);
+        Assert.DoesNotContain("neither a command", (await node.RunAsync("console", "domain a/b")).Error);
+    }
+
+    [Fact]
     public async Task Batch_mode_stops_at_the_first_failure_unless_told_to_go_on()
     {
         await using var node = new FakeNodeProcess();

@@ -39,6 +39,11 @@ internal static class ConsoleCommand
             (places, isNamed) = ([Call.EndpointOf(words[0])], true);
             words = [.. words.Skip(1)];
         }
+        // No command has a slash in its name; one word with spaces may be a whole command with a path in it.
+        else if (words.Count > 0 && words[0].Contains('/', StringComparison.Ordinal) && !words[0].Any(char.IsWhiteSpace))
+        {
+            throw new CliException(ExitCodes.Usage, $"'{words[0]}' is neither a command nor an endpoint.", $"The path of a socket begins with / or ./: veredus console ./{words[0]}");
+        }
         var interactive = words.Count == 0 && call.Host.IsInTerminal && call.Host.IsOutTerminal && !call.IsJson;
         var given = call.Parse.GetValue(PasswordStdin) ? await call.Host.In.ReadLineAsync(cancellationToken) : null;
         // What proves who one is to the managers of a context is not shown to a place named here.
