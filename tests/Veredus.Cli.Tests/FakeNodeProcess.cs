@@ -26,7 +26,7 @@ internal sealed class FakeNodeProcess : IAsyncDisposable
     /// <summary>JSON answers to commands of the cluster, by name; one that is not here is not found.</summary>
     public Dictionary<string, string> Answers { get; } = [];
 
-    private IEnumerable<ControlCommand> Invented() => ((string[])["cluster show logs", "show cluster membership", "delegate", "logs collection", "config status"]).Select(name =>
+    private IEnumerable<ControlCommand> Invented() => ((string[])["cluster show logs", "show cluster membership", "delegate", "logs collection", "config status", "cluster nodes", "cluster duravip show", "cluster duravip whatif"]).Select(name =>
         new ControlCommand(name, "", "invented", (call, _) => new(Answers.TryGetValue(name == "delegate" && call.Rest.EndsWith("config status", StringComparison.Ordinal) ? "delegate config status" : name, out var json) ? ControlAnswer.Body(json) : ControlAnswer.NotFound("nothing"))) { HasJson = true });
 
     public FakeQueues Queues { get; } = new();

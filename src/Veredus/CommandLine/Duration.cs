@@ -15,4 +15,9 @@ internal static class Duration
             ? TimeSpan.FromSeconds(number * seconds)
             : throw new CliException(ExitCodes.Usage, $"{option} {text} is no length of time.", "As in: 90s, 10m, 2h, 1d");
     }
+
+    /// <summary>A length of time in which something can happen.</summary>
+    /// <exception cref="CliException">It is none, or nothing.</exception>
+    public static TimeSpan ParsePositive(string text, string option) => Parse(text, option) is { Ticks: > 0 } some ? some
+        : throw new CliException(ExitCodes.Usage, $"{option} {text} leaves no time.", "As in: 90s, 10m, 2h, 1d");
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using Veredus.CommandLine;
 using Veredus.Control;
 using Veredus.Node;
@@ -93,14 +94,18 @@ internal static class NodesCommand
         var name = call.Parse.GetValue(Node)!;
         var deadline = call.Parse.GetValue(Deadline);
         var withQueues = call.Parse.GetValue(Queues) || deadline is not null;
-        var limit = deadline is null ? Duration.Parse(call.Parse.GetValue(Timeout)!, "--timeout") : Duration.Parse(deadline, "--deadline");
+        var limit = deadline is null ? Duration.Parse(call.Parse.GetValue(Timeout)!, "--timeout") : Duration.ParsePositive(deadline, "--deadline");
         await using var client = await call.ConnectAsync(cancellationToken);
         _ = await FindAsync(call, client, name, cancellationToken);
         var owned = (await VipCommand.ViewAsync(call, client, cancellationToken)).Vips.Count(vip => vip.Owner == name);
-        if (owned > 0)
-            await ShowPlanAsync(call, client, name, cancellationToken);
+        IReadOnlyList<WhatIfMove> moves = owned > 0 ? (await ClusterAnswers.AskAsync<WhatIf>(call, client, $"cluster duravip whatif {CommandWords.Quote(name)}", cancellationToken)).Moves : [];
+        ShowPlan(call, name, owned, moves, withQueues);
         if (call.Parse.GetValue(GlobalOptions.DryRun))
+        {
+            if (call.IsJson)
+                call.Json("veredus.node.plan/1", client.HostName, PlanJson(name, moves, withQueues));
             return ExitCodes.Done;
+        }
         call.CheckReason(call.Parse.GetValue(Reason));
         await call.ConfirmAsync($"Move {owned} {(owned == 1 ? "address" : "addresses")} away from {name}?", call.Parse.GetValue(GlobalOptions.Yes), cancellationToken);
         var why = call.Parse.GetValue(Reason) is { Length: > 0 } reason ? $" because {CommandWords.Quote(reason)}" : "";
@@ -139,12 +144,18 @@ internal static class NodesCommand
         }
     }
 
-    private static async Task ShowPlanAsync(Call call, ControlClient client, string name, CancellationToken cancellationToken)
+    private static void ShowPlan(Call call, string name, int owned, IReadOnlyList<WhatIfMove> moves, bool withQueues)
     {
-        var forecast = await ClusterAnswers.AskAsync<WhatIf>(call, client, $"cluster duravip whatif {CommandWords.Quote(name)}", cancellationToken);
-        foreach (var move in forecast.Moves)
+        foreach (var move in moves)
             call.Error.Line($"  {move.Address}  {move.From} -> {(move.To.Length > 0 ? move.To : "nobody")}", move.To.Length > 0 ? Tone.Plain : Tone.Bad);
+        if (owned == 0)
+            call.Error.Line($"  no address moves: {name} has none");
+        call.Error.Line($"  {name} takes no address until undrained");
+        call.Error.Line(withQueues ? "  all mail that waits there is handed over to other nodes" : "  mail of addresses that move follows them; other mail stays there (--queues hands over all)");
     }
+
+    private static string PlanJson(string name, IReadOnlyList<WhatIfMove> moves, bool withQueues) =>
+        $"{{\"node\":\"{JsonEncodedText.Encode(name)}\",\"queues\":{(withQueues ? "true" : "false")},\"addresses\":[{string.Join(',', moves.Select(move => $"{{\"address\":\"{JsonEncodedText.Encode(move.Address)}\",\"from\":\"{JsonEncodedText.Encode(move.From)}\",\"to\":\"{JsonEncodedText.Encode(move.To)}\"}}"))}]}}";
 
     private static async Task<bool> EmptyAsync(Call call, ControlClient client, string name, long last, TimeSpan limit, CancellationToken cancellationToken)
     {

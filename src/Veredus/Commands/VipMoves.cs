@@ -28,7 +28,7 @@ internal static class VipMoves
 
     public static Command BuildPin(CliHost host) => CommandTree.Leaf(host, "pin", "Keeps addresses on a node for a time, whatever preference and balancing say",
         ["veredus vip pin 198.18.7.101 --to mta1 --for 2h", "veredus vip pin news-a --to mta1 --for 30m --yes --json"],
-        (call, stop) => RunAsync(call, Duration.Parse(call.Parse.GetValue(For)!, "--for"), stop), Targets, To, For, Reason, Wait, Timeout, GlobalOptions.DryRun, GlobalOptions.Yes);
+        (call, stop) => RunAsync(call, Duration.ParsePositive(call.Parse.GetValue(For)!, "--for"), stop), Targets, To, For, Reason, Wait, Timeout, GlobalOptions.DryRun, GlobalOptions.Yes);
 
     private static async Task<int> RunAsync(Call call, TimeSpan pin, CancellationToken cancellationToken)
     {
