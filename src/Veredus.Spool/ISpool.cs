@@ -104,7 +104,10 @@ public sealed record SpoolFault(string Message, Exception? Cause);
 public sealed class SpoolCorruptException(string message) : IOException(message);
 
 /// <summary>The spool cannot be opened: locked, foreign, newer, or unreadable. The message says what to do.</summary>
-public sealed class SpoolOpenException(string message, Exception? inner = null) : IOException(message, inner);
+public class SpoolOpenException(string message, Exception? inner = null) : IOException(message, inner);
+
+/// <summary>What lies there is of a newer format, damaged, or no spool of ours. The message names the place, what was found and what is wanted.</summary>
+public sealed class SpoolFormatException(string message) : SpoolOpenException(message);
 
 /// <summary>What the spool holds and has done since it was opened.</summary>
 public sealed record SpoolStatistics

@@ -33,7 +33,7 @@ internal readonly record struct SegmentHeader(uint Number, int FileSize, uint La
         BinaryPrimitives.WriteUInt32LittleEndian(target[4..], Crc32C.Compute(target[8..Size]));
     }
 
-    /// <exception cref="SpoolOpenException">Written by a newer version.</exception>
+    /// <exception cref="SpoolFormatException">Written by a newer version.</exception>
     public static bool TryRead(ReadOnlySpan<byte> source, string path, out SegmentHeader header)
     {
         header = default;
@@ -41,7 +41,7 @@ internal readonly record struct SegmentHeader(uint Number, int FileSize, uint La
             return false;
         var format = BinaryPrimitives.ReadUInt16LittleEndian(source[8..]);
         if (format != Format)
-            throw new SpoolOpenException($"spool: '{path}' has segment format {format}; this version reads format {Format}. Use the version that wrote it.");
+            throw new SpoolFormatException($"spool: '{path}' has segment format {format}; this version reads format {Format}. Use the version that wrote it.");
         header = new(
             BinaryPrimitives.ReadUInt32LittleEndian(source[12..]),
             BinaryPrimitives.ReadInt32LittleEndian(source[16..]),

@@ -13,7 +13,7 @@ internal static class SpoolFormat
     private static readonly HashSet<string> Ours = [Name, Name + SegmentPool.UnfinishedExtension, "spool.lock", HandOverMarks.Name, HandOverMarks.Name + ".new", Segments, Large, Corrupt, Import, "lost+found"];
 
     /// <summary>Checks an existing spool, or makes a new one in an empty directory. The lock is held.</summary>
-    /// <exception cref="SpoolOpenException">Foreign, newer or damaged.</exception>
+    /// <exception cref="SpoolFormatException">Foreign, newer or damaged.</exception>
     public static Guid OpenOrCreate(IDisk disk, string spoolBase)
     {
         if (TryRead(disk, spoolBase) is { } id)
@@ -21,11 +21,9 @@ internal static class SpoolFormat
             MakeDirectories(disk, spoolBase);
             return id;
         }
-        var foreign = disk.List(spoolBase).Concat(disk.ListDirectories(spoolBase)).FirstOrDefault(name => !Ours.Contains(name) && !name.StartsWith("spool.renewed-", StringComparison.Ordinal) && !name.StartsWith("moves.ledger", StringComparison.Ordinal) && !name.StartsWith("deliveries.doubt", StringComparison.Ordinal));
-        if (foreign is not null)
-            throw new SpoolOpenException($"spool: '{spoolBase}' is no Veredus spool and not empty (it holds '{foreign}'). Set spoolbase to an empty directory of its own.");
+        RefuseForeign(disk, spoolBase);
         if (disk.List(Path.Combine(spoolBase, Segments)) is [var left, ..])
-            throw new SpoolOpenException($"spool: '{spoolBase}' has lost its file '{Name}' but still holds '{Segments}/{left}'. Restore the file from a backup, or move '{Segments}' away.");
+            throw new SpoolFormatException($"spool: '{spoolBase}' has lost its file '{Name}' but still holds '{Segments}/{left}'. Restore the file from a backup, or move '{Segments}' away.");
         MakeDirectories(disk, spoolBase);
         id = Guid.NewGuid();
         var path = Path.Combine(spoolBase, Name);
@@ -43,7 +41,7 @@ internal static class SpoolFormat
     }
 
     /// <summary>The identity of the spool at <paramref name="spoolBase"/>, or <see langword="null"/> if there is no format file.</summary>
-    /// <exception cref="SpoolOpenException">Newer or damaged.</exception>
+    /// <exception cref="SpoolFormatException">Newer or damaged.</exception>
     public static Guid? TryRead(IDisk disk, string spoolBase)
     {
         var path = Path.Combine(spoolBase, Name);
@@ -53,12 +51,35 @@ internal static class SpoolFormat
         var octets = new byte[256];
         var lines = Encoding.ASCII.GetString(octets.AsSpan(0, file.Read(octets, 0))).Split('\n');
         if (lines is not [var first, var second, ..] || first.Split(' ') is not [Magic, var version])
-            throw new SpoolOpenException($"spool: '{path}' does not begin with '{Magic} {Version}'. It is no Veredus spool, or damaged.");
+            throw new SpoolFormatException($"spool: '{spoolBase}' is no Veredus spool, or damaged: its file '{Name}' begins with '{Shown(lines[0])}' where '{Magic} {Version}' is wanted.");
         if (version != Version)
-            throw new SpoolOpenException($"spool: '{spoolBase}' has format {version}; this version reads format {Version}. Use the version that wrote it.");
+            throw new SpoolFormatException($"spool: '{spoolBase}' has format {Shown(version)}; this version reads format {Version}. Use the version that wrote it.");
         return second.Split(' ') is ["id", var text] && Guid.TryParse(text, out var id)
             ? id
-            : throw new SpoolOpenException($"spool: '{path}' has no line 'id GUID'; it is damaged. Restore it from a backup.");
+            : throw new SpoolFormatException($"spool: '{path}' has no line 'id GUID'; it is damaged. Restore it from a backup.");
+    }
+
+    /// <summary>Looks whether <see cref="OpenOrCreate"/> would refuse what is there, without the lock: not even that is put into a directory that is not ours.</summary>
+    /// <exception cref="SpoolFormatException">Foreign, newer or damaged.</exception>
+    public static void Check(IDisk disk, string spoolBase)
+    {
+        if (TryRead(disk, spoolBase) is null)
+            RefuseForeign(disk, spoolBase);
+    }
+
+    private static void RefuseForeign(IDisk disk, string spoolBase)
+    {
+        var foreign = disk.List(spoolBase).Concat(disk.ListDirectories(spoolBase)).FirstOrDefault(name => !Ours.Contains(name) && !name.StartsWith("spool.renewed-", StringComparison.Ordinal) && !name.StartsWith("moves.ledger", StringComparison.Ordinal) && !name.StartsWith("deliveries.doubt", StringComparison.Ordinal));
+        if (foreign is not null)
+            throw new SpoolFormatException($"spool: '{spoolBase}' is no Veredus spool and not empty (it holds '{foreign}'). Set spoolbase to an empty directory of its own.");
+    }
+
+    /// <summary>The begin of a line of unknown origin, so that it can stand in one of ours.</summary>
+    private static string Shown(string line)
+    {
+        const int most = 40;
+        var shown = string.Concat(line.Select(letter => letter is >= ' ' and <= '~' ? letter : '?'));
+        return shown.Length <= most ? shown : shown[..most] + "...";
     }
 
     private static void MakeDirectories(IDisk disk, string spoolBase)

@@ -109,6 +109,7 @@ public sealed class SpoolStore : ISpool
         options.Validate();
         try
         {
+            SpoolFormat.Check(disk, options.Base);
             disk.CreateDirectory(options.Base);
             var spoolLock = SpoolLock.Take(disk, options.Base, options.NodeName, options.Instance, options.TakeOver, time, isImport);
             try
@@ -156,7 +157,13 @@ public sealed class SpoolStore : ISpool
 
     /// <summary>Who holds the spool at a place, as its record says; <see langword="null"/>: there is no record.</summary>
     /// <exception cref="DiskException">It cannot be read.</exception>
-    public static SpoolOwner? OwnerOf(string spoolBase) => SpoolLock.Read(new LinuxDisk(UnixFileMode.UserRead | UnixFileMode.UserWrite), spoolBase);
+    /// <exception cref="SpoolFormatException">The spool is of another format.</exception>
+    public static SpoolOwner? OwnerOf(string spoolBase)
+    {
+        var disk = new LinuxDisk(UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        SpoolFormat.TryRead(disk, spoolBase);
+        return SpoolLock.Read(disk, spoolBase);
+    }
 
     public SpoolBody CreateBody() => new(_options.LargeMessageThreshold, _large.Create);
 

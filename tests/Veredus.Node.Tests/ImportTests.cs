@@ -98,6 +98,50 @@ public sealed class ImportTests : IDisposable
         Assert.Equal(404, (await console.SendAsync("spool import_poll /elsewhere", default)).Code);
     }
 
+    [Theory]
+    [InlineData("veredus-spool 9\nid 8d7a\n", "has format 9; this version reads format 1")]
+    [InlineData("some-queue 3\nmore\n", "begins with 'some-queue 3' where 'veredus-spool 1' is wanted")]
+    public async Task A_spool_of_another_format_is_refused_told_in_the_paniclog_and_left_as_it_is(string format, string problem)
+    {
+        await AddAsync(Simple("7F/00-00009-00000001"), "Subject: newer\r\n\r\n1\r\n");
+        await File.WriteAllTextAsync(Path.Combine(Source, "spool.format"), format);
+        var before = Contents(Source);
+        await using var sink = new Sink();
+        await using var node = await StartAsync(sink.Port);
+        await using var console = await ConnectAsync(node);
+        foreach (var (command, deed) in (ValueTuple<string, string>[])[($"spool import {Source}", "import"), ($"spool takeover other {Source}", "takeover")])
+        {
+            var refused = await console.SendAsync(command, default);
+            Assert.Equal(409, refused.Code);
+            Assert.Contains($"'{Source}'", refused.Text, StringComparison.Ordinal);
+            Assert.Contains(problem, refused.Text, StringComparison.Ordinal);
+            Assert.Contains(node.Log("paniclog.ec"), line => line.Contains($"{deed} of '{Source}' refused", StringComparison.Ordinal) && line.Contains(problem, StringComparison.Ordinal));
+        }
+        Assert.Equal(before, Contents(Source));
+    }
+
+    [Fact]
+    public async Task A_node_does_not_start_on_a_spool_of_another_format_or_on_what_is_none_and_leaves_it_as_it_is()
+    {
+        await AddAsync(Simple("7F/00-00009-00000001"), "Subject: newer\r\n\r\n1\r\n");
+        await File.WriteAllTextAsync(Path.Combine(Source, "spool.format"), "veredus-spool 9\nid 8d7a\n");
+        await RefusedAsync($"'{Source}' has format 9; this version reads format 1");
+
+        Directory.Delete(Source, recursive: true);
+        Directory.CreateDirectory(Source);
+        await File.WriteAllTextAsync(Path.Combine(Source, "mail.db"), "theirs");
+        await RefusedAsync($"'{Source}' is no Veredus spool and not empty (it holds 'mail.db')");
+
+        async Task RefusedAsync(string problem)
+        {
+            var before = Contents(Source);
+            var error = await Assert.ThrowsAsync<StartupException>(() => TestNode.StartAsync("", directory: _other));
+            Assert.Equal(ExitCode.Spool, error.ExitCode);
+            Assert.Contains(problem, error.Message, StringComparison.Ordinal);
+            Assert.Equal(before, Contents(Source));
+        }
+    }
+
     [Fact]
     public async Task What_lies_in_the_spool_and_in_no_queue_can_be_queued_by_its_ID()
     {
@@ -157,6 +201,10 @@ public sealed class ImportTests : IDisposable
     }
 
     private ValueTask<SpoolStore> OpenAsync(string node) => SpoolStore.OpenAsync(new() { Base = Source, NodeName = node }, TimeProvider.System);
+
+    /// <summary>Every file below a directory, with what it holds.</summary>
+    private static List<(string Name, string Octets)> Contents(string directory) => [.. Directory.GetFiles(directory, "*", SearchOption.AllDirectories)
+        .Order(StringComparer.Ordinal).Select(file => (file, Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(file)))))];
 
     /// <summary>Turns one octet of a body over.</summary>
     private void Damage(ReadOnlySpan<byte> text)

@@ -72,7 +72,7 @@ public sealed class DamageTests(ITestOutputHelper output)
     {
         var (disk, _) = await FilledAsync(new Random(1));
         disk["/spool/spool.format"].Write(0, "veredus-spool 9"u8);
-        var error = await Assert.ThrowsAsync<SpoolOpenException>(() => SpoolStore.OpenAsync(Options(), disk, TimeProvider.System).AsTask());
+        var error = await Assert.ThrowsAsync<SpoolFormatException>(() => SpoolStore.OpenAsync(Options(), disk, TimeProvider.System).AsTask());
         Assert.Contains("has format 9", error.Message, StringComparison.Ordinal);
     }
 
@@ -81,8 +81,9 @@ public sealed class DamageTests(ITestOutputHelper output)
     {
         var disk = new SimulatedDisk(new Random(1));
         disk.Create("/spool/mail.db").Dispose();
-        var error = await Assert.ThrowsAsync<SpoolOpenException>(() => SpoolStore.OpenAsync(Options(), disk, TimeProvider.System).AsTask());
+        var error = await Assert.ThrowsAsync<SpoolFormatException>(() => SpoolStore.OpenAsync(Options(), disk, TimeProvider.System).AsTask());
         Assert.Contains("'mail.db'", error.Message, StringComparison.Ordinal);
+        Assert.Equal(["/spool/mail.db"], disk.Names);
     }
 
     private static SpoolOptions Options() => new() { Base = "/spool", NodeName = "mx1", SegmentBytes = 64 << 10 };

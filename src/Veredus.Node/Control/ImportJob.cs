@@ -64,6 +64,12 @@ internal sealed class ImportJob(VeredusNode node, string source, int concurrency
         {
             Fail("the node stops; the import goes on when it is started again");
         }
+        catch (SpoolFormatException exception)
+        {
+            // Whoever left that spool may wait for its mail: more than the one who asked should know.
+            Tell(PanicLevel.Error, $"import of '{source}' refused: {exception.Message}");
+            Fail(exception.Message);
+        }
         catch (SpoolOpenException exception)
         {
             Fail(exception.Message);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Veredus.Control.Commands;
+using Veredus.Logging;
 using Veredus.Spool;
 
 namespace Veredus.Node.Control;
@@ -42,6 +43,11 @@ internal sealed class SpoolConsole(VeredusNode node) : ISpoolConsole, IAsyncDisp
         try
         {
             owner = await Task.Run(() => SpoolStore.OwnerOf(Normal(path)), cancellationToken);
+        }
+        catch (SpoolFormatException exception)
+        {
+            node.Logs.Panic(PanicLevel.Error, PanicSubsystems.Error, "spool", $"takeover of '{Normal(path)}' refused: {exception.Message}");
+            return exception.Message;
         }
         catch (IOException exception)
         {
