@@ -101,8 +101,9 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
         while (waiting.Count > 0)
         {
             await Task.WhenAny(waiting.Select(one => one.Stopping));
-            var free = waiting.Where(one => one.Stopping.IsCompleted).Select(one => one.Unplumb).ToArray();
-            waiting.RemoveAll(one => free.Contains(one.Unplumb));
+            var byEnd = waiting.ToLookup(one => one.Stopping.IsCompleted);
+            UnplumbEffect[] free = [.. byEnd[true].Select(one => one.Unplumb)];
+            waiting = [.. byEnd[false]];
             var removing = RunAsync(() => RemoveAsync(free));
             if (waiting.Count > 0)
                 await Task.WhenAny(removing, Task.WhenAll(waiting.Select(one => one.Stopping)));  // one that cannot be removed delays no other for long

@@ -31,6 +31,10 @@ internal sealed class MailSender(NetworkNamespace host)
     public async Task<int> SendAsync(IPAddress server, string domain, int count, int bytes = 200, CancellationToken cancellationToken = default)
     {
         var socket = await host.RunAsync(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
+        // An address may leave its old host before the last words of a killed node do.
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 5);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 1);
         var accepted = 0;
         var number = 0;
         try
