@@ -83,6 +83,19 @@ public sealed class ContextTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_command_that_asks_a_node_refuses_a_context_and_none_of_them_minds_a_broken_file()
+    {
+        await RunAsync("context", "add", "lab", _manager.Socket);
+        var refused = await RunAsync("vip", "list", "--context", "lab");
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("--context lab names managers, and this command asks a node", refused.Error, StringComparison.Ordinal);
+
+        await File.WriteAllTextAsync(Settings, "current = = 1\n");
+        Assert.Equal(0, (await RunAsync("version")).ExitCode);
+        Assert.Contains("cli.toml:1", (await RunAsync("run", "--on", "all", "version")).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Production_wants_a_reason_for_a_change_and_leaves_it_in_the_paniclog()
     {
         await RunAsync("context", "add", "prod", _manager.Socket, "--production");

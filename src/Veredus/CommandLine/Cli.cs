@@ -48,13 +48,16 @@ internal sealed record CliHost
 /// <summary>One call of the tool: the parsed options that all commands share, and the way to the node.</summary>
 internal sealed class Call
 {
+    // Read when a command asks for them: a mistake in somebody's cli.toml stops no command that needs none of it, 'node run' least of all.
+    private readonly Lazy<ManagerPlaces> _managers;
+
     public Call(CliHost host, ParseResult parse)
     {
         (Host, Parse) = (host, parse);
         IsJson = parse.GetValue(GlobalOptions.Json);
         var color = parse.GetValue(GlobalOptions.Color) ?? "auto";
         Out = new(host.Out, host.IsOutTerminal, !IsJson && Screen.WantsColor(color, host.IsOutTerminal, host.Environment), host.IsOutTerminal ? host.Width : int.MaxValue);
-        Managers = new(host, parse);
+        _managers = new(() => new(host, parse));
         Error = new(host.Error, host.IsErrorTerminal, Screen.WantsColor(color, host.IsErrorTerminal, host.Environment), host.Width);
     }
 
@@ -75,7 +78,7 @@ internal sealed class Call
         : Host.Environment("VEREDUS_CONTROL") is { Length: > 0 } path ? ControlEndpoint.Unix(path) : ControlEndpoint.Unix(ControlEndpoint.DefaultPath);
 
     /// <summary>The ways to a manager, and what the user's contexts say.</summary>
-    public ManagerPlaces Managers { get; }
+    public ManagerPlaces Managers => _managers.Value;
 
     /// <summary>Whether the caller said which node is to be asked.</summary>
     public bool NamesNode => Managers.NamesNode;
@@ -135,9 +138,11 @@ internal sealed class Call
         ? endpoint : throw new CliException(ExitCodes.Usage, error);
 
     /// <summary>Connects to the node.</summary>
-    /// <exception cref="CliException">Exit code 5 or 4, with what to do.</exception>
+    /// <exception cref="CliException">Exit code 5 or 4, with what to do; 2 when a context was given, which this host's node may not be of.</exception>
     public async Task<ControlClient> ConnectAsync(CancellationToken cancellationToken, ControlEndpoint? endpoint = null, ControlClientOptions? options = null)
     {
+        if (endpoint is null && Parse.GetValue(GlobalOptions.Context) is { Length: > 0 } context && string.IsNullOrEmpty(Parse.GetValue(GlobalOptions.Socket)))
+            throw new CliException(ExitCodes.Usage, $"--context {context} names managers, and this command asks a node.", "Name the node: --socket ENDPOINT.");
         try
         {
             return await ControlClient.ConnectAsync(endpoint ?? Endpoint, options ?? new(), cancellationToken);
