@@ -91,14 +91,9 @@ internal sealed record MoveText
         (version, problem) = (0, "");
         try
         {
-            version = VersionOf(text);
-            if (version != CurrentVersion)
-            {
-                problem = $"version {version}; this node speaks version {CurrentVersion}";
-                return null;
-            }
             var read = JsonSerializer.Deserialize(text, MoveJson.Default.MoveText);
-            problem = read is null ? "nothing"
+            version = read?.V ?? 0;
+            problem = read is null ? "nothing" : version != CurrentVersion ? OtherVersion(version)
                 : !MessageId.TryParse(read.Id, out _) || !MessageId.TryParse(read.Batch, out _) || (read.Connection is { } connection && !MessageId.TryParse(connection, out _)) ? "an ID that is none"
                 : read.Transfer == Guid.Empty || read.Recipient.Length == 0 || read.Binding.Length == 0 || read.Group.Length == 0 ? "no transfer, recipient or binding"
                 : (read.From is { } from && !IPEndPoint.TryParse(from, out _)) || (read.Via is { } via && !IPEndPoint.TryParse(via, out _)) ? "an address that is none"
@@ -108,17 +103,28 @@ internal sealed record MoveText
         }
         catch (JsonException e)
         {
-            problem = e.Message;
+            var said = VersionOf(text);
+            version = said ?? 0;
+            problem = said is null or CurrentVersion ? e.Message : OtherVersion(version);
             return null;
         }
 
         static bool IsTime(long seconds) => seconds is >= 0 and < 253_402_300_799;
+        static string OtherVersion(int version) => $"version {version}; this node speaks version {CurrentVersion}";
     }
 
-    private static int VersionOf(string text)
+    /// <summary>Of a text that is no <see cref="MoveText"/>: another version may look otherwise. <see langword="null"/>: the text is no JSON.</summary>
+    private static int? VersionOf(string text)
     {
-        using var json = JsonDocument.Parse(text);
-        return json.RootElement is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty("v", out var version) && version.ValueKind is JsonValueKind.Number && version.TryGetInt32(out var number) ? number : 0;
+        try
+        {
+            using var json = JsonDocument.Parse(text);
+            return json.RootElement is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty("v", out var version) && version.ValueKind is JsonValueKind.Number && version.TryGetInt32(out var number) ? number : 0;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
     }
 
     /// <param name="id">In this spool.</param>
