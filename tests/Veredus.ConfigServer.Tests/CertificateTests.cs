@@ -31,7 +31,7 @@ public sealed class CertificateTests
         Write("a", "default/a.conf", "# 1\n");
         Assert.Contains("Committed revision 2.", await RunAsync("a", "commit", "--add-all"), StringComparison.Ordinal);
         Assert.Equal(one.CertificatePem.Trim(), File.ReadAllText(pin).Trim());
-        await two.Replicator.UntilAsync(() => two.Replicator.Replicas["default"].Head.Revision == 2, hang.Token);
+        await two.Replicator.UntilAsync(() => two.Replicator.Replicas.GetValueOrDefault("default")?.Head.Revision == 2, hang.Token);
         await RunAsync("b", "pull");
         Write("b", "default/b.conf", "# 2\n");
         Assert.Contains("Committed revision 3.", await RunAsync("b", "commit", "--add-all"), StringComparison.Ordinal);

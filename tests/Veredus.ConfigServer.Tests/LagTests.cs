@@ -38,7 +38,7 @@ public sealed class LagTests
         var (bus, time, log) = (new SwitchBus(), new ManualTime(), new List<string>());
         await using var one = await StartAsync("mgr1", time);
         await using var two = await StartAsync("mgr2", TimeProvider.System);
-        await one.Replicator.UntilAsync(() => one.Replicator.WhyNoCommit("default") is null && one.Replicator.Replicas["default"].Members.Count == 2, hang.Token);
+        await one.Replicator.UntilAsync(() => one.Replicator.WhyNoCommit("default") is null && one.Replicator.Replicas.GetValueOrDefault("default")?.Members.Count == 2, hang.Token);
         var pem = scratch.Below("pin.pem");
         File.WriteAllText(pem, one.CertificatePem);
         var remote = Remote.Https("localhost", one.Port, "admin", "secret", pem);

@@ -116,7 +116,7 @@ public sealed class PlanTests
         Assert.Contains("waits for", await one.RunAsync("writer", 7, "commit", "--add-all"), StringComparison.Ordinal);
         await time.UntilTimerAsync(TimeSpan.FromMinutes(5), one.Hang);
         time.Advance(TimeSpan.FromMinutes(5));
-        await one.Server.Replicator.UntilAsync(() => one.Server.Replicator.Replicas["default"].Head.Revision == 4, one.Hang);
+        await one.Server.Replicator.UntilAsync(() => one.Server.Replicator.Replicas.GetValueOrDefault("default")?.Head.Revision == 4, one.Hang);
         Assert.Equal("# old\n", await one.Server.Store.Open("default").RunAsync(["show", "main:default/a.conf"], default));
         Assert.Contains("no commit waits", await one.RunAsync("writer", 7, "keep"), StringComparison.Ordinal);
 

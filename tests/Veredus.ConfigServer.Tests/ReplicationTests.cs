@@ -15,7 +15,7 @@ public sealed class ReplicationTests : IAsyncLifetime, IDisposable
         _one = await StartAsync("mgr1");
         _two = await StartAsync("mgr2");
         await ReadyAsync(_one);
-        await UntilAsync(_two, () => _two.Replicator.Replicas["default"].MasterName == "mgr1" && _two.Replicator.MasterUrl("global") is not null);
+        await UntilAsync(_two, () => _two.Replicator.Replicas.GetValueOrDefault("default")?.MasterName == "mgr1" && _two.Replicator.MasterUrl("global") is not null);
     }
 
     public async Task DisposeAsync()
@@ -37,7 +37,7 @@ public sealed class ReplicationTests : IAsyncLifetime, IDisposable
         await ReadyAsync(_two);
         Assert.Equal(3, (await CommitAsync(host, "default/b.conf", "# 2\n", _two)).Revision.Revision);
         _one = await StartAsync("mgr1");
-        await UntilAsync(_one, () => _one.Replicator.Replicas["default"].Head.Revision == 3);
+        await UntilAsync(_one, () => _one.Replicator.Replicas.GetValueOrDefault("default")?.Head.Revision == 3);
         Assert.Equal("mgr2", _one.Replicator.Replicas["default"].MasterName);  // sticky
     }
 
@@ -59,8 +59,8 @@ public sealed class ReplicationTests : IAsyncLifetime, IDisposable
     {
         using (var client = Client(_one))
             await client.ActAsync("override", "global", default, node: "mgr2");
-        await UntilAsync(_two, () => _two.Replicator.Replicas["global"].IsMaster && _two.Replicator.WhyNoCommit("global") is null);
-        await UntilAsync(_one, () => _one.Replicator.Replicas["global"].MasterName == "mgr2");
+        await UntilAsync(_two, () => _two.Replicator.Replicas.GetValueOrDefault("global") is { IsMaster: true } && _two.Replicator.WhyNoCommit("global") is null);
+        await UntilAsync(_one, () => _one.Replicator.Replicas.GetValueOrDefault("global")?.MasterName == "mgr2");
         await EccfgAsync("bootstrap", "--clustername", "default", $"localhost:{_one.Port}", "--node", "host");
         var copy = new WorkingCopy(_scratch.Below("host"), _scratch.Below("host", "conf"));
         copy.Write("default/a.conf", "# 1\n");
@@ -151,7 +151,7 @@ public sealed class ReplicationTests : IAsyncLifetime, IDisposable
     {
         _bus.Arrange(0, 0);
         foreach (var server in new[] { _one, _two })
-            await UntilAsync(server, () => server.Replicator.Replicas["default"] is { InConflict: true, Standing: { IsComplete: true, Tops.Length: 2 } });
+            await UntilAsync(server, () => server.Replicator.Replicas.GetValueOrDefault("default") is { InConflict: true, Standing: { IsComplete: true, Tops.Length: 2 } });
         Assert.False(_one.Replicator.Replicas["global"].InConflict);
     }
 
@@ -170,9 +170,10 @@ public sealed class ReplicationTests : IAsyncLifetime, IDisposable
     private async Task AssertResolvedAsync()
     {
         foreach (var server in new[] { _one, _two })
-            await UntilAsync(server, () => !server.Replicator.Replicas["default"].InConflict);
-        await UntilAsync(_two, () => _one.Replicator.Replicas["default"].Head == _two.Replicator.Replicas["default"].Head);
-        await UntilAsync(_one, () => _one.Replicator.Replicas["default"].Head == _two.Replicator.Replicas["default"].Head);
+            await UntilAsync(server, () => server.Replicator.Replicas.GetValueOrDefault("default") is { InConflict: false });
+        // Each of them may be the last to change.
+        for (var change = NextChangeOfEither(); _one.Replicator.Replicas["default"].Head != _two.Replicator.Replicas["default"].Head; change = NextChangeOfEither())
+            await change.WaitAsync(Hang);
         foreach (var server in new[] { _one, _two })
             Assert.Equal(0, (await server.Store.Open("default").TryAsync(["fsck", "--strict"], default)).ExitCode);
     }
@@ -197,6 +198,8 @@ public sealed class ReplicationTests : IAsyncLifetime, IDisposable
         using var hang = new CancellationTokenSource(Hang);
         await server.Replicator.UntilAsync(condition, hang.Token);
     }
+
+    private Task NextChangeOfEither() => Task.WhenAny(_one.Replicator.NextChange, _two.Replicator.NextChange);
 
     private Remote RemoteOf(ConfigServerHost server)
     {

@@ -144,7 +144,7 @@ public sealed class ServerTests : IAsyncLifetime, IDisposable
         await client.ActAsync("create", "west", default);
         Assert.Contains("already", (await Assert.ThrowsAnyAsync<EccfgException>(() => client.ActAsync("create", "west", default))).Message, StringComparison.Ordinal);
         await client.ActAsync("conflict", "default", default);
-        await _server.Replicator.UntilAsync(() => _server.Replicator.Replicas["default"].InConflict, new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
+        await _server.Replicator.UntilAsync(() => _server.Replicator.Replicas.GetValueOrDefault("default") is { InConflict: true }, new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
         var one = await BootstrapAsync("one");
         one.Write("default/x.conf", "# x\n");
         Assert.Equal(EccfgExit.Conflict, (await Assert.ThrowsAnyAsync<EccfgException>(() => one.CommitAsync(RemoteOf("admin", "secret"), Hosts.By("x"), _ => true, default))).ExitCode);
