@@ -112,6 +112,8 @@ public sealed partial class DeliveryEngine : ISchedulerShell, IAsyncDisposable
                     HeldUntil = Moves.MoveRules.MustHold(envelope.Transfer?.Hops ?? 0) ? now.UnixMs + Moves.MoveRules.LoopHoldMs : 0,
                 };
             }
+            if (doubtNode is not null)
+                _inDoubt.Add(queued);
             Relocate(queued, now);
             Arm(now);
         }

@@ -82,6 +82,10 @@ public static class MoveRules
     /// <summary>Connections that a target's queue wants.</summary>
     public static int WantedConnections(int waiting) => waiting == 0 ? 0 : Math.Min(MaxConnections, 1 + waiting / 2);
 
+    /// <summary>Messages a second that leave the queues of a binding that has moved (duravip.md 3.10: at most 1000): half as many where tasks wait for a processor most of the time.</summary>
+    /// <param name="pressure">Share of the time in which some task waited for a processor, 0 to 1.</param>
+    public static int MigrationRate(double pressure) => (int)Math.Round(1000 - 500 * Math.Clamp((pressure - 0.25) / 0.5, 0, 1));
+
     /// <summary>Milliseconds until the next try after so many failures in a row: 1, 2, 4 … 60 s. Not an attempt to deliver.</summary>
     public static long BackOffMs(int failures) => Math.Min(60_000, 1000L << Math.Clamp(failures - 1, 0, 6));
 }

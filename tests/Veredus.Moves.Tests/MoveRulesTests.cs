@@ -37,6 +37,10 @@ public sealed class MoveRulesTests
     public void Pauses_grow_from_one_second_to_sixty() =>
         Assert.Equal([1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000], Enumerable.Range(1, 8).Select(MoveRules.BackOffMs));
 
+    [Fact]
+    public void A_migration_is_slower_where_processors_are_short() =>
+        Assert.Equal([1000, 1000, 750, 500, 500], new[] { 0, 0.25, 0.5, 0.75, 1 }.Select(MoveRules.MigrationRate));
+
     private static (MoveStep, string) Short(MoveDecision decision) => (decision.Step, decision.Target);
 
     private static MoveDecision Decide(MoveFacts message, bool isHere, string? owner, long now = 0) =>

@@ -52,6 +52,9 @@ public sealed partial class DeliveryEngine
 
     private const int RelocationSlice = 100;
 
+    /// <summary>Messages that another node may have, under the lock; some may have been answered for or be gone by now.</summary>
+    private readonly HashSet<QueuedMessage> _inDoubt = [];
+
     private bool _placesChanged;
 
     /// <summary>Raised with the name of a node that a message waits for. Called under the lock: must be quick.</summary>
@@ -180,7 +183,8 @@ public sealed partial class DeliveryEngine
         {
             var all = engine._placesChanged;
             engine._placesChanged = false;
-            return scheduler.MoveQueues().SelectMany(Listed).Where(message => all || message.Move?.DoubtNode is not null).ToList();
+            engine._inDoubt.RemoveWhere(static message => message.Place is MessagePlace.Gone || message.Move?.DoubtNode is null);
+            return all ? scheduler.MoveQueues().SelectMany(Listed).Union(engine._inDoubt).ToList() : [.. engine._inDoubt];
         }, this);
         for (var at = 0; at < waiting.Count; at += MessageSlice)
         {
@@ -234,6 +238,8 @@ public sealed partial class DeliveryEngine
 
     private void Return(QueuedMessage message, long delayMs) => Locked(static (scheduler, now, back) =>
     {
+        if (back.message.Move?.DoubtNode is not null)
+            back.engine._inDoubt.Add(back.message);
         scheduler.ReturnMove(back.message, back.delayMs == 0 ? 0 : now.Ms + back.delayMs, now);
         back.engine.Relocate(back.message, now);
         return 0;

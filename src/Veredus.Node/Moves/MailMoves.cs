@@ -11,10 +11,7 @@ namespace Veredus.Node.Moves;
 /// <summary>Mail between nodes: what has to leave goes to the owner of its binding, and what others hand over is taken, once.</summary>
 internal sealed class MailMoves : IAsyncDisposable
 {
-    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100), s_quiet = TimeSpan.FromMinutes(1);
-
-    /// <summary>Messages a second that leave the queues of a binding that has moved, so that others are not disturbed (duravip.md 3.10).</summary>
-    private const int MigrationRate = 1000;
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100), s_idleTick = TimeSpan.FromSeconds(1), s_quiet = TimeSpan.FromMinutes(1);
 
     private readonly PeerChannel _channel;
     private readonly BindingPresence _presence;
@@ -25,6 +22,7 @@ internal sealed class MailMoves : IAsyncDisposable
     private readonly ConcurrentDictionary<(string, string), long> _told = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _relocating;
+    private TaskCompletionSource _placesChanged = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _received, _sent, _known, _refused, _loops;
 
     public MailMoves(VeredusNode node, PeerChannel channel, BindingPresence presence)
@@ -39,6 +37,7 @@ internal sealed class MailMoves : IAsyncDisposable
         channel.MembershipChanged += TakeMembers;
         TakeMembers(channel.Membership);
         channel.Offer(new MoveReceiver(this));
+        presence.Changed += OnPlacesChanged;
         _relocating = Task.Run(() => RelocateAsync(_stopping.Token));
     }
 
@@ -50,9 +49,6 @@ internal sealed class MailMoves : IAsyncDisposable
 
     /// <summary>The node is stopping or was drained: it takes nothing more.</summary>
     public bool IsLeaving { get; set; }
-
-    /// <summary>Gives mail away as fast as it can.</summary>
-    public bool IsHurried { get; set; }
 
     public MoveStatistics Statistics
     {
@@ -92,11 +88,7 @@ internal sealed class MailMoves : IAsyncDisposable
     public bool IsDrained
     {
         get => _presence.IsDrained;
-        set
-        {
-            IsHurried = value;
-            _presence.SetDrained(value);
-        }
+        set => _presence.SetDrained(value);
     }
 
     /// <summary>A message found in the spool at start. <see langword="false"/>: it was handed over before the process ended, and only has to go.</summary>
@@ -253,6 +245,7 @@ internal sealed class MailMoves : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _channel.MembershipChanged -= TakeMembers;
+        _presence.Changed -= OnPlacesChanged;
         await _stopping.CancelAsync();
         await _relocating;
         await _sender.DisposeAsync();
@@ -285,27 +278,36 @@ internal sealed class MailMoves : IAsyncDisposable
         _sender.MembersChanged();
     }
 
+    private void OnPlacesChanged(string group, string binding) => Volatile.Read(ref _placesChanged).TrySetResult();
+
     private async Task RelocateAsync(CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(s_tick, Node.Time);
-        var expireAt = 0L;
+        var (expireAt, pace) = (0L, new MigrationPace(Node.Time));
         try
         {
-            while (await timer.WaitForNextTickAsync(cancellationToken))
+            while (true)
             {
-                IsHurried = _presence.IsDrained;
+                Volatile.Write(ref _placesChanged, new(TaskCreationOptions.RunContinuationsAsynchronously));
+                var (isHurried, most) = (_presence.IsDrained, pace.Allowed());
                 var reassigns = Node.Configuration.Current.Get(ScopeKinds.Cluster, Options.UnconditionalRebind);
-                await Node.Delivery.RelocateAsync(IsHurried ? int.MaxValue : (int)(MigrationRate * s_tick.TotalSeconds), reassigns, cancellationToken);
+                var done = await Node.Delivery.RelocateAsync(isHurried ? int.MaxValue : most, reassigns, cancellationToken);
+                if (!isHurried)
+                    pace.Took(done);
                 _sender.Wake();
-                if (NowMs < expireAt)
-                    continue;
-                expireAt = NowMs + 10_000;
-                lock (_gate)
+                if (NowMs >= expireAt)
                 {
-                    _ledger.Expire(NowMs, id => Node.Spool.TryFind(new(id), out _));
-                    if (_file.IsLong)
-                        _file.Rewrite(_ledger);
+                    expireAt = NowMs + 10_000;
+                    lock (_gate)
+                    {
+                        _ledger.Expire(NowMs, id => Node.Spool.TryFind(new(id), out _));
+                        if (_file.IsLong)
+                            _file.Rewrite(_ledger);
+                    }
                 }
+                await Task.Delay(s_tick, Node.Time, cancellationToken);
+                if (done == 0 && Node.Delivery.MoveQueues().All(queue => queue.Waiting + queue.Paused == 0))
+                    await Task.WhenAny(Volatile.Read(ref _placesChanged).Task, Task.Delay(s_idleTick, Node.Time, cancellationToken));
+                cancellationToken.ThrowIfCancellationRequested();
             }
         }
         catch (OperationCanceledException)
