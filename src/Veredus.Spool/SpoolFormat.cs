@@ -65,6 +65,25 @@ internal static class SpoolFormat
     {
         if (TryRead(disk, spoolBase) is null)
             RefuseForeign(disk, spoolBase);
+        else
+            RefuseNewerSegments(disk, Path.Combine(spoolBase, Segments));
+    }
+
+    private static void RefuseNewerSegments(IDisk disk, string directory)
+    {
+        foreach (var name in disk.List(directory).Where(name => name.EndsWith(SegmentPool.Extension, StringComparison.Ordinal)))
+        {
+            try
+            {
+                using var file = disk.Open(Path.Combine(directory, name), writable: false);
+                var header = new byte[SegmentHeader.Size];
+                SegmentHeader.TryRead(header.AsSpan(0, file.Read(header, 0)), Path.Combine(directory, name), out _);
+            }
+            catch (DiskException)
+            {
+                // It went meanwhile, for the spool has an owner; or it cannot be read, which is looked at with the lock.
+            }
+        }
     }
 
     private static void RefuseForeign(IDisk disk, string spoolBase)

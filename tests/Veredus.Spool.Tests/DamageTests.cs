@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Xunit.Abstractions;
 
 namespace Veredus.Spool.Tests;
@@ -74,6 +75,24 @@ public sealed class DamageTests(ITestOutputHelper output)
         disk["/spool/spool.format"].Write(0, "veredus-spool 9"u8);
         var error = await Assert.ThrowsAsync<SpoolFormatException>(() => SpoolStore.OpenAsync(Options(), disk, TimeProvider.System).AsTask());
         Assert.Contains("has format 9", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_segment_of_a_newer_version_is_refused_and_nothing_is_written()
+    {
+        var (disk, _) = await FilledAsync(new Random(1));
+        var path = disk.Names.Where(name => name.EndsWith(".seg", StringComparison.Ordinal)).Order().Last();
+        var header = disk[path].Octets.ToArray()[..SegmentHeader.Size];
+        BinaryPrimitives.WriteUInt16LittleEndian(header.AsSpan(8), 9);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(4), Crc32C.Compute(header.AsSpan(8)));
+        disk[path].Write(0, header);
+        disk.Delete("/spool/spool.lock");
+        var before = disk.Names.Select(name => (name, Convert.ToHexString(disk[name].Octets))).ToArray();
+
+        var error = await Assert.ThrowsAsync<SpoolFormatException>(() => SpoolStore.OpenAsync(Options(), disk, TimeProvider.System).AsTask());
+
+        Assert.Contains($"'{path}' has segment format 9", error.Message, StringComparison.Ordinal);
+        Assert.Equal(before, disk.Names.Select(name => (name, Convert.ToHexString(disk[name].Octets))));
     }
 
     [Fact]
