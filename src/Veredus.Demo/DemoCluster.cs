@@ -18,6 +18,9 @@ internal sealed record DemoOptions(int Nodes = 3, double Rate = 20, string Parti
     /// <summary>Managers, at most one for each node.</summary>
     public int Managers { get; init; }
 
+    /// <summary>The nodes' journals keep every record, for <see cref="GatheredLogs"/>, also when the managers have it.</summary>
+    public bool KeepsJournals { get; init; }
+
     /// <summary>corosync takes real-time priority: load on this machine does not look like its death. As root only.</summary>
     public bool RealTime { get; init; }
 }
@@ -98,9 +101,11 @@ internal sealed class DemoCluster : IAsyncDisposable
         }
     }
 
+    private IReadOnlyList<string> Readers => [.. Managers.Select(manager => manager.Name), .. Options.KeepsJournals ? [NodeSettings.Keeper] : Array.Empty<string>()];
+
     /// <summary>Writes a node's configuration; it reads it at its start or its next reload.</summary>
     public void Configure(DemoHost host, NodeOverrides overrides) =>
-        File.WriteAllText(host.ConfigurationFile, NodeSettings.Render(host, Hosts, Managers, Addresses, Options.PartitionPolicy, overrides));
+        File.WriteAllText(host.ConfigurationFile, NodeSettings.Render(host, Hosts, Readers, Addresses, Options.PartitionPolicy, overrides));
 
     /// <summary>The hosts whose nodes work, can be reached, and take part.</summary>
     public IEnumerable<DemoHost> Healthy => Hosts.Where(host => host is { IsNodeRunning: true, IsFrozen: false, IsDrained: false } && !Cables.IsCut(host));

@@ -66,7 +66,8 @@ internal sealed record ChaosFault(long AtMs, FaultKind Kind, int Host, long Leng
 /// <param name="LengthMs">Of the whole run.</param>
 /// <param name="GapFromMs">The shortest time between a repair and the next fault.</param>
 /// <param name="GapToMs">The longest.</param>
-internal sealed record ChaosBounds(long LengthMs, long GapFromMs, long GapToMs, int MaxFaults, int Hosts, IReadOnlyList<FaultKind> Kinds);
+/// <param name="Managers">0: there are none.</param>
+internal sealed record ChaosBounds(long LengthMs, long GapFromMs, long GapToMs, int MaxFaults, int Hosts, IReadOnlyList<FaultKind> Kinds, int Managers = 0);
 
 /// <summary>
 /// A schedule of faults: a pure function of seed and bounds. One host at a time is damaged, so that the others always have a majority; whether

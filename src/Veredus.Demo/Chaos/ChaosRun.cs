@@ -20,7 +20,7 @@ internal sealed class ChaosRun(DemoCluster cluster, Timeline timeline, IReadOnly
     /// <summary>More than a node keeps.</summary>
     private const int MostDoubts = 100_000;
 
-    private static readonly TimeSpan MailLimit = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan MailLimit = TimeSpan.FromSeconds(120), LookAgain = TimeSpan.FromMilliseconds(500);
 
     private TimeSpan _worstGap;
 
@@ -49,7 +49,7 @@ internal sealed class ChaosRun(DemoCluster cluster, Timeline timeline, IReadOnly
         await WithinAsync(MailLimit, cluster.Ledger.AllArrivedAsync, cancellationToken);
         NoteGap();
         return [OneAnswer(), TakenOver(), await NoLostMailAsync(cancellationToken),
-            new(4, "one configuration", null, "no configuration servers in this cluster"), new(5, "logs whole", null, "no managers in this cluster"),
+            new(4, "one configuration", null, "no configuration servers in this cluster"), await LogsWholeAsync(cancellationToken),
             new(6, "settles", settled is not null, settled is { } took ? Invariantly($"after {took.TotalSeconds:0.0} s") : $"not within {limits.Settle.TotalSeconds:0} s"),
             await ExplanationsAsync(cancellationToken)];
     }
@@ -171,6 +171,44 @@ internal sealed class ChaosRun(DemoCluster cluster, Timeline timeline, IReadOnly
             numbers.UnionWith(told.RootElement.GetProperty("items").EnumerateArray().Select(doubt => DemoSender.NumberOf(doubt.GetProperty("sender").GetString()!)).OfType<int>());
         }
         return numbers;
+    }
+
+    /// <summary>Each manager has every record of every node's mainlog once and in order. What is still under way is waited for.</summary>
+    private async Task<Invariant> LogsWholeAsync(CancellationToken cancellationToken)
+    {
+        if (cluster.Managers.Count == 0)
+            return new(5, "logs whole", null, "no managers in this cluster");
+        var found = CompareLogs();
+        using var tick = new PeriodicTimer(LookAgain);
+        await WithinAsync(limits.Settle, async stop =>
+        {
+            while (found.Wrong.Length > 0 && await tick.WaitForNextTickAsync(stop))
+                found = CompareLogs();
+        }, cancellationToken);
+        return new(5, "logs whole", found is { Wrong.Length: 0, Lines: > 0 }, found.Wrong.Length > 0 ? found.Wrong
+            : Invariantly($"{found.Lines:N0} lines of {cluster.Hosts.Count} nodes, each once at {string.Join(" and ", cluster.Managers.Select(manager => manager.Name))}"));
+    }
+
+    /// <summary>How many lines the nodes wrote, and what is wrong with what the managers have of them; empty: nothing.</summary>
+    private (int Lines, string Wrong) CompareLogs()
+    {
+        var (lines, wrong) = (0, new List<string>());
+        foreach (var host in cluster.Hosts)
+        {
+            try
+            {
+                var written = GatheredLogs.WrittenBy(host);
+                lines += written.Count;
+                foreach (var manager in cluster.Managers)
+                    if (LogJudge.Compare(written, GatheredLogs.GatheredBy(manager, host)) is { IsWhole: false } finding)
+                        wrong.Add(Invariantly($"{manager.Name} has {finding.Gathered:N0} of {host.Name}'s {finding.Written:N0} lines: {finding}"));
+            }
+            catch (IOException e)
+            {
+                wrong.Add($"{host.Name}'s mainlog: {e.Message}");
+            }
+        }
+        return (lines, string.Join("; ", wrong));
     }
 
     private static string Numbers(IReadOnlyList<int> numbers) => string.Join(' ', numbers.Take(20)) + (numbers.Count > 20 ? $" and {numbers.Count - 20} more" : "");

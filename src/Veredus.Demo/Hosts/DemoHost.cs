@@ -35,6 +35,9 @@ internal sealed class DemoHost : IAsyncDisposable
 
     public string ConfigurationFile => Path.Combine(Directory, "veredus.conf");
 
+    /// <summary>The journal that its node's mainlog also goes to, in a demo with managers.</summary>
+    public string MainlogJournal => Path.Combine(Directory, "mainlog.cluster");
+
     public CorosyncDaemon? Bus { get; private set; }
 
     public DemoProcess? Node { get; private set; }

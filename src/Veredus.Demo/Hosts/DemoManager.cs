@@ -12,7 +12,7 @@ internal sealed class DemoManager(int number, DemoHost host, string parent) : IA
 {
     private DemoProcess? _process;
 
-    public string Name { get; } = string.Create(CultureInfo.InvariantCulture, $"mgr{number}");
+    public string Name { get; } = NameOf(number);
 
     public DemoHost Host => host;
 
@@ -23,6 +23,8 @@ internal sealed class DemoManager(int number, DemoHost host, string parent) : IA
     public string ConfigurationFile => Path.Combine(Directory, "eccluster.conf");
 
     public bool IsRunning => _process is { HasEnded: false };
+
+    public static string NameOf(int number) => string.Create(CultureInfo.InvariantCulture, $"mgr{number}");
 
     /// <summary>Makes its directory, with a certificate and its configuration, and starts it.</summary>
     /// <param name="nodes">The members of the bus.</param>
@@ -41,7 +43,10 @@ internal sealed class DemoManager(int number, DemoHost host, string parent) : IA
         _process = await host.StartAsync(["manager", "run", "-c", ConfigurationFile], Directory, cancellationToken);
 
     /// <summary>Where it gathers a node's mainlog.</summary>
-    public string GatheredMainlog(DemoHost node) => Path.Combine(Directory, "logs", "mainlog", node.Name);
+    public string GatheredMainlog(DemoHost node) => Path.Combine(GatheredMainlogs, node.Name);
+
+    /// <summary>The directory of all nodes' mainlogs.</summary>
+    public string GatheredMainlogs => Path.Combine(Directory, "logs", "mainlog");
 
     /// <summary>SIGKILL.</summary>
     public async Task KillAsync()

@@ -15,9 +15,12 @@ internal sealed record NodeOverrides(IReadOnlyDictionary<IPAddress, string> List
 /// <summary>Writes the configuration of the demo's nodes: the same for all but the name, the own address and the directory.</summary>
 internal static class NodeSettings
 {
-    /// <param name="managers">Who gathers the node's logs; none: no journals are written.</param>
+    /// <summary>A reader of the journals that never acknowledges anything: they keep every record.</summary>
+    public const string Keeper = "keeper";
+
+    /// <param name="readers">Who reads the node's journals, the managers among them; none: no journals are written.</param>
     public static string Render(
-        DemoHost host, IReadOnlyList<DemoHost> all, IReadOnlyList<DemoManager> managers, IReadOnlyList<IPAddress> addresses, string partitionPolicy, NodeOverrides overrides) =>
+        DemoHost host, IReadOnlyList<DemoHost> all, IReadOnlyList<string> readers, IReadOnlyList<IPAddress> addresses, string partitionPolicy, NodeOverrides overrides) =>
         string.Create(CultureInfo.InvariantCulture, $$"""
         # {{host.Name}} of the demo. Mail to a.demo and b.demo goes to the demo's two receiving servers, and nowhere else;
         # that to b.demo leaves from the virtual address of the binding "news", wherever it is.
@@ -30,7 +33,7 @@ internal static class NodeSettings
           paniclog = "{{host.Directory}}/paniclog.ec"
           acctlog = "{{host.Directory}}/acctlog.ec"
         }
-        {{Journals(host, managers)}}
+        {{Journals(host, readers)}}
         bounce_logger { bouncelog = "{{host.Directory}}/bouncelog.ec" }
         esmtp_listener {
           relay_hosts = ( {{DemoNetwork.Cidr}} )
@@ -51,7 +54,7 @@ internal static class NodeSettings
         cluster {
           nodename = "{{host.Name}}"
           cluster_directory = "{{host.Directory}}/cluster"
-          {{(managers.Count == 0 ? "" : $"logs = [ mainlog = \"{host.Directory}/mainlog.cluster\" ]  log_idle_interval = 1")}}
+          {{(readers.Count == 0 ? "" : $"logs = [ mainlog = \"{host.MainlogJournal}\" ]  log_idle_interval = 1")}}
           view_mature_time = 2
           view_balance_interval = 2
           duravip_balance_set_size = 12
@@ -66,7 +69,7 @@ internal static class NodeSettings
         {{overrides.Further}}
         """) + "\n";
 
-    private static string Journals(DemoHost host, IReadOnlyList<DemoManager> managers) => managers.Count == 0 ? ""
+    private static string Journals(DemoHost host, IReadOnlyList<string> readers) => readers.Count == 0 ? ""
         : $"ec_logger \"cluster\" {{ heartbeat = 0 {string.Concat(((string[])["mainlog", "rejectlog", "paniclog", "acctlog"]).Select(log =>
-            $" {log} = \"cluster://{host.Directory}/{log}.cluster?subscribers={string.Join(',', managers.Select(manager => manager.Name))}\""))} }}";
+            $" {log} = \"cluster://{host.Directory}/{log}.cluster?subscribers={string.Join(',', readers)}\""))} }}";
 }

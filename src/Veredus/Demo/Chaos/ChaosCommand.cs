@@ -12,7 +12,7 @@ internal static class ChaosCommand
     /// <summary>For tests of the judge: <c>stranger</c> lets a foreign host take an address.</summary>
     public const string PlantVariable = "VEREDUS_CHAOS_PLANT";
 
-    private const int MaxFaults = 1000;
+    private const int MaxFaults = 1000, Managers = 2;
     private static readonly FaultKind[] Usual = [FaultKind.Kill, FaultKind.Freeze, FaultKind.Cut, FaultKind.Slow, FaultKind.Loss, FaultKind.Bus];
 
     private static readonly Option<bool> Demo = new("--demo") { Description = "Against a demo cluster that is made for it and removed afterwards" };
@@ -51,7 +51,7 @@ internal static class ChaosCommand
         if (most is < 0 or > MaxFaults)
             throw new CliException(ExitCodes.Usage, $"--max-faults {most}: give 0 to {MaxFaults}.");
         var (from, to) = Between(call.Parse.GetValue(Gap)!);
-        var bounds = new ChaosBounds((long)length.TotalMilliseconds, from, to, most, new DemoOptions().Nodes, Kinds(call.Parse.GetValue(Only)));
+        var bounds = new ChaosBounds((long)length.TotalMilliseconds, from, to, most, new DemoOptions().Nodes, Kinds(call.Parse.GetValue(Only)), Managers);
         // Drawn here, so that the half inside the namespaces has the same.
         var seed = call.Parse.GetValue(Seed) ?? RandomNumberGenerator.GetBytes(4).Aggregate(0UL, (number, octet) => number << 8 | octet);
         return PlayAsync(call, seed, bounds, rate, ChaosPlan.Make(seed, bounds), call.Parse.GetValue(Report) ?? $"chaos-{seed}", call.Parse.GetValue(Seed) is null ? ["--seed", seed.ToString(CultureInfo.InvariantCulture)] : [], cancellationToken);
@@ -98,10 +98,13 @@ internal static class ChaosCommand
         await using var timeline = new Timeline(entry => DemoSession.Tell(call, ChaosReport.Line(entry, started)));
         DemoSession.Tell(call, ChaosReport.Head(seed, Version, bounds, rate));
         // With a majority rule, whoever is cut off lets go: no address may ever be answered twice.
-        await using var cluster = await DemoCluster.StartAsync(directory.Path, new(bounds.Hosts, rate, "quorum") { RealTime = state.IsRoot }, cancellationToken);
+        await using var cluster = await DemoCluster.StartAsync(directory.Path, new(bounds.Hosts, rate, "quorum")
+        {
+            RealTime = state.IsRoot, Managers = bounds.Managers, KeepsJournals = bounds.Managers > 0,
+        }, cancellationToken);
         timeline.Watch(cluster);
         started = DateTimeOffset.UtcNow;
-        timeline.Say($"{cluster.Hosts.Count} nodes, {cluster.Addresses.Count} addresses, {plan.Count} faults to come");
+        timeline.Say($"{cluster.Hosts.Count} nodes, {cluster.Managers.Count} managers, {cluster.Addresses.Count} addresses, {plan.Count} faults to come");
         var run = new ChaosRun(cluster, timeline, plan, TimeSpan.FromMilliseconds(bounds.LengthMs), limits);
         var invariants = await run.RunAsync(call.Host.Environment(PlantVariable) == "stranger", cancellationToken);
         await timeline.StopAsync();

@@ -41,7 +41,7 @@ internal static class ChaosReport
     /// <summary><c>  00:41 kill   mta02</c>.</summary>
     public static string Line(TimelineEntry entry, DateTimeOffset started) => $"  {Max(entry.At - started, TimeSpan.Zero).ToString(@"mm\:ss", CultureInfo.InvariantCulture)} {entry.Text}";
 
-    /// <summary>Writes report.json, report.txt and what the nodes said.</summary>
+    /// <summary>Writes report.json, report.txt, what nodes and managers said, and what the managers gathered.</summary>
     public static void Write(ChaosResult result, string directory, DemoCluster cluster)
     {
         Directory.CreateDirectory(directory);
@@ -54,11 +54,21 @@ internal static class ChaosReport
             Verdict(result, directory),
         ]);
         foreach (var host in cluster.Hosts)
+            Keep(host.Directory, Path.Combine(directory, host.Name), file => file.EndsWith(".ec", StringComparison.Ordinal) || file.EndsWith(".conf", StringComparison.Ordinal));
+        foreach (var manager in cluster.Managers)
         {
-            var to = Directory.CreateDirectory(Path.Combine(directory, host.Name)).FullName;
-            foreach (var file in Directory.EnumerateFiles(host.Directory).Where(file => file.EndsWith(".ec", StringComparison.Ordinal) || file.EndsWith(".conf", StringComparison.Ordinal)))
-                File.Copy(file, Path.Combine(to, Path.GetFileName(file)), overwrite: true);
+            Keep(manager.Directory, Path.Combine(directory, manager.Name), file => file.EndsWith(".ec", StringComparison.Ordinal) || file.EndsWith(".conf", StringComparison.Ordinal));
+            Keep(manager.GatheredMainlogs, Path.Combine(directory, manager.Name, "mainlog"), _ => true);
         }
+    }
+
+    private static void Keep(string from, string to, Func<string, bool> isWanted)
+    {
+        Directory.CreateDirectory(to);
+        if (!Directory.Exists(from))
+            return;
+        foreach (var file in Directory.EnumerateFiles(from).Where(isWanted))
+            File.Copy(file, Path.Combine(to, Path.GetFileName(file)), overwrite: true);
     }
 
     /// <exception cref="CliException">There is no report, or it can't be read.</exception>
