@@ -21,6 +21,9 @@ internal sealed record DemoOptions(int Nodes = 3, double Rate = 20, string Parti
     /// <summary>The nodes' journals keep every record, for <see cref="GatheredLogs"/>, also when the managers have it.</summary>
     public bool KeepsJournals { get; init; }
 
+    /// <summary>An address is taken over only when its last holder must have let go (<c>duravip_claim_guard</c>).</summary>
+    public bool ClaimGuard { get; init; }
+
     /// <summary>corosync takes real-time priority: load on this machine does not look like its death. As root only.</summary>
     public bool RealTime { get; init; }
 }
@@ -105,7 +108,7 @@ internal sealed class DemoCluster : IAsyncDisposable
 
     /// <summary>Writes a node's configuration; it reads it at its start or its next reload.</summary>
     public void Configure(DemoHost host, NodeOverrides overrides) =>
-        File.WriteAllText(host.ConfigurationFile, NodeSettings.Render(host, Hosts, Readers, Addresses, Options.PartitionPolicy, overrides));
+        File.WriteAllText(host.ConfigurationFile, NodeSettings.Render(host, Hosts, Readers, Addresses, Options, overrides));
 
     /// <summary>The hosts whose nodes work, can be reached, and take part.</summary>
     public IEnumerable<DemoHost> Healthy => Hosts.Where(host => host is { IsNodeRunning: true, IsFrozen: false, IsDrained: false } && !Cables.IsCut(host));
@@ -120,7 +123,7 @@ internal sealed class DemoCluster : IAsyncDisposable
         return Addresses.ToDictionary(address => address, address => found.Where(host => host.Addresses.Contains(address)).Select(host => host.Name).ToArray());
     }
 
-    /// <summary>Mends all cables, wakes and starts nodes, lets all take part again.</summary>
+    /// <summary>Mends all cables, wakes and starts nodes and managers, lets all take part again.</summary>
     public async Task RepairAsync(CancellationToken cancellationToken)
     {
         await Cables.HealAllAsync(cancellationToken);
@@ -136,6 +139,8 @@ internal sealed class DemoCluster : IAsyncDisposable
                 await host.AskAsync("cluster duravip undrain", cancellationToken);
             host.IsDrained = false;
         }
+        foreach (var manager in Managers.Where(manager => !manager.IsRunning))
+            await manager.StartAsync(cancellationToken);
     }
 
     /// <summary>Waits until every address answers, is on exactly one host, and the healthy hosts have equally many (give or take one).</summary>

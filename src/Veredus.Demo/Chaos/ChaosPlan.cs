@@ -22,6 +22,12 @@ internal enum FaultKind
     Bus,
     /// <summary>Frames take some milliseconds longer, both ways; needs a kernel with netem.</summary>
     Delay,
+    /// <summary>The host and one other no longer hear each other; everybody else hears both. Silence while it lasts is not judged.</summary>
+    Peer,
+    /// <summary>SIGTERM to the node, which hands over what it has and ends; it is started again at the end.</summary>
+    Restart,
+    /// <summary>SIGKILL to a manager; it is started again at the end.</summary>
+    Manager,
 }
 
 /// <summary>Which direction of a cable is cut.</summary>
@@ -41,16 +47,21 @@ internal sealed class LowerCaseWords<T>() : JsonStringEnumConverter<T>(JsonNamin
 /// <summary>One fault of a schedule.</summary>
 /// <param name="AtMs">Begin, in milliseconds after the begin of the run.</param>
 /// <param name="LengthMs">Until it is repaired.</param>
-/// <param name="Host">Counted from 1.</param>
+/// <param name="Host">Counted from 1; for <see cref="FaultKind.Manager"/> the manager's number.</param>
 /// <param name="Amount">Kilobits a second, percent or milliseconds, as the kind says; else 0.</param>
-internal sealed record ChaosFault(long AtMs, FaultKind Kind, int Host, long LengthMs, CutWay Way, int Amount)
+/// <param name="Other">For <see cref="FaultKind.Peer"/> the other host, counted from 1; else 0.</param>
+internal sealed record ChaosFault(long AtMs, FaultKind Kind, int Host, long LengthMs, CutWay Way, int Amount, int Other = 0)
 {
     [JsonIgnore]
     public long EndMs => AtMs + LengthMs;
 
+    /// <summary>Who is damaged: a host's name, or a manager's.</summary>
+    [JsonIgnore]
+    public string Target => Kind == FaultKind.Manager ? DemoManager.NameOf(Host) : DemoHost.NameOf(Host);
+
     /// <summary><c>cut   mta01 both ways, 9.0 s</c>.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{Kind.ToString().ToLowerInvariant(),-6} {DemoHost.NameOf(Host)}{Detail}, {LengthMs / 1000.0:0.0} s");
+        $"{Kind.ToString().ToLowerInvariant(),-6} {Target}{Detail}, {LengthMs / 1000.0:0.0} s");
 
     private string Detail => Kind switch
     {
@@ -58,6 +69,7 @@ internal sealed record ChaosFault(long AtMs, FaultKind Kind, int Host, long Leng
         FaultKind.Slow => $" {Amount} kbit/s",
         FaultKind.Loss => $" {Amount} %",
         FaultKind.Delay => $" {Amount} ms",
+        FaultKind.Peer => $" <-> {DemoHost.NameOf(Other)}",
         _ => "",
     };
 }
@@ -66,7 +78,7 @@ internal sealed record ChaosFault(long AtMs, FaultKind Kind, int Host, long Leng
 /// <param name="LengthMs">Of the whole run.</param>
 /// <param name="GapFromMs">The shortest time between a repair and the next fault.</param>
 /// <param name="GapToMs">The longest.</param>
-/// <param name="Managers">0: there are none.</param>
+/// <param name="Managers">0: there are none, and a schedule with <see cref="FaultKind.Manager"/> can't be made.</param>
 internal sealed record ChaosBounds(long LengthMs, long GapFromMs, long GapToMs, int MaxFaults, int Hosts, IReadOnlyList<FaultKind> Kinds, int Managers = 0);
 
 /// <summary>
@@ -92,13 +104,13 @@ internal static class ChaosPlan
             var gap = random.Between(bounds.GapFromMs, bounds.GapToMs);
             if (at + length + QuietEndMs > bounds.LengthMs)
                 break;
-            faults.Add(new(at, kind, host, length, kind == FaultKind.Cut ? way : CutWay.Both, kind switch
+            faults.Add(new(at, kind, kind == FaultKind.Manager ? 1 + (int)amount % bounds.Managers : host, length, kind == FaultKind.Cut ? way : CutWay.Both, kind switch
             {
                 FaultKind.Slow => 128 + (int)amount * 4,
                 FaultKind.Loss => 2 + (int)amount / 8,
                 FaultKind.Delay => 5 + (int)amount,
                 _ => 0,
-            }));
+            }, kind == FaultKind.Peer ? 1 + (host + (int)amount % (bounds.Hosts - 1)) % bounds.Hosts : 0));
             at += length + gap;
         }
         return faults;

@@ -20,7 +20,7 @@ internal static class NodeSettings
 
     /// <param name="readers">Who reads the node's journals, the managers among them; none: no journals are written.</param>
     public static string Render(
-        DemoHost host, IReadOnlyList<DemoHost> all, IReadOnlyList<string> readers, IReadOnlyList<IPAddress> addresses, string partitionPolicy, NodeOverrides overrides) =>
+        DemoHost host, IReadOnlyList<DemoHost> all, IReadOnlyList<string> readers, IReadOnlyList<IPAddress> addresses, DemoOptions options, NodeOverrides overrides) =>
         string.Create(CultureInfo.InvariantCulture, $$"""
         # {{host.Name}} of the demo. Mail to a.demo and b.demo goes to the demo's two receiving servers, and nowhere else;
         # that to b.demo leaves from the virtual address of the binding "news", wherever it is.
@@ -63,7 +63,8 @@ internal static class NodeSettings
           duravip_lease = 3
           duravip_suspect_time = 2
           duravip_drain_time = 2
-          duravip_partition_policy = "{{partitionPolicy}}"
+          duravip_partition_policy = "{{options.PartitionPolicy}}"
+          duravip_claim_guard = {{(options.ClaimGuard ? "true" : "false")}}
           topology "{{DemoNetwork.Cidr}}" { interface = "eth0" }
         }
         {{overrides.Further}}

@@ -67,6 +67,16 @@ internal sealed class Prober : IAsyncDisposable
         }
     }
 
+    /// <summary>Gaps are counted anew from here, those that still last too.</summary>
+    public void Forgive()
+    {
+        lock (_gate)
+        {
+            foreach (var entry in _entries)
+                (entry.LongestGap, entry.LastGood) = (default, Stopwatch.GetTimestamp());
+        }
+    }
+
     public IReadOnlyList<ProbeState> States
     {
         get

@@ -13,13 +13,13 @@ internal static class ChaosCommand
     public const string PlantVariable = "VEREDUS_CHAOS_PLANT";
 
     private const int MaxFaults = 1000, Managers = 2;
-    private static readonly FaultKind[] Usual = [FaultKind.Kill, FaultKind.Freeze, FaultKind.Cut, FaultKind.Slow, FaultKind.Loss, FaultKind.Bus];
+    private static readonly FaultKind[] Usual = [FaultKind.Kill, FaultKind.Freeze, FaultKind.Cut, FaultKind.Slow, FaultKind.Loss, FaultKind.Bus, FaultKind.Restart, FaultKind.Manager];
 
     private static readonly Option<bool> Demo = new("--demo") { Description = "Against a demo cluster that is made for it and removed afterwards" };
     private static readonly Option<ulong?> Seed = new("--seed") { Description = "The same seed gives the same schedule; otherwise one is drawn and printed", HelpName = "N" };
     private static readonly Option<string> For = new("--for") { Description = "How long faults come", HelpName = "D", DefaultValueFactory = _ => "3m" };
     private static readonly Option<int> Most = new("--max-faults") { Description = $"At most so many, up to {MaxFaults}", HelpName = "N", DefaultValueFactory = _ => 40 };
-    private static readonly Option<string?> Only = new("--only") { Description = "Only these: kill, freeze, cut, slow, loss, bus, delay", HelpName = "KINDS" };
+    private static readonly Option<string?> Only = new("--only") { Description = "Only these: kill, freeze, cut, slow, loss, bus, delay, peer, restart, manager", HelpName = "KINDS" };
     private static readonly Option<string> Gap = new("--gap") { Description = "Time between a repair and the next fault", HelpName = "D..D", DefaultValueFactory = _ => "5s..30s" };
     private static readonly Option<string?> Report = new("--report") { Description = "Where the report goes; otherwise chaos-SEED", HelpName = "DIR" };
     private static readonly Option<string> Silence = new("--silence") { Description = "Longest time that an address may be silent", HelpName = "D", DefaultValueFactory = _ => "6s" };
@@ -91,16 +91,17 @@ internal static class ChaosCommand
     {
         if (bounds.Kinds.Contains(FaultKind.Delay) && !await NetworkFaults.CanDelayAsync(cancellationToken))
             throw new CliException(ExitCodes.Failed, "This kernel can't delay frames (no netem).", "Leave 'delay' out of --only.");
-        if (bounds.Kinds.Any(kind => kind is FaultKind.Cut or FaultKind.Loss) && !NetworkFaults.CanLose)
-            throw new CliException(ExitCodes.Failed, "nft is not installed; cut and loss need it.", "apt-get install nftables, or leave them out with --only.");
+        if (bounds.Kinds.Any(kind => kind is FaultKind.Cut or FaultKind.Loss or FaultKind.Peer) && !NetworkFaults.CanLose)
+            throw new CliException(ExitCodes.Failed, "nft is not installed; cut, loss and peer need it.", "apt-get install nftables, or leave them out with --only.");
         // Set again when the cluster is ready: what comes before is at 00:00.
         var started = DateTimeOffset.MaxValue;
         await using var timeline = new Timeline(entry => DemoSession.Tell(call, ChaosReport.Line(entry, started)));
         DemoSession.Tell(call, ChaosReport.Head(seed, Version, bounds, rate));
-        // With a majority rule, whoever is cut off lets go: no address may ever be answered twice.
+        // With a majority rule, whoever is cut off lets go. Between two hosts that don't hear each other but both hear a third one of them may notice later than the
+        // majority takes over: there the claim guard is needed, and it makes every takeover slower.
         await using var cluster = await DemoCluster.StartAsync(directory.Path, new(bounds.Hosts, rate, "quorum")
         {
-            RealTime = state.IsRoot, Managers = bounds.Managers, KeepsJournals = bounds.Managers > 0,
+            RealTime = state.IsRoot, Managers = bounds.Managers, KeepsJournals = bounds.Managers > 0, ClaimGuard = bounds.Kinds.Contains(FaultKind.Peer),
         }, cancellationToken);
         timeline.Watch(cluster);
         started = DateTimeOffset.UtcNow;
