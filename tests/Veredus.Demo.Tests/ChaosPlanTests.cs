@@ -64,6 +64,9 @@ public sealed class ChaosPlanTests
     {
         var (kills, peers) = (ChaosPlan.Make(7, Bounds with { Kinds = [FaultKind.Kill] }), ChaosPlan.Make(7, Bounds with { Kinds = [FaultKind.Peer] }));
         Assert.Equal(kills.Select(fault => (fault.AtMs, fault.LengthMs, fault.Host)), peers.Select(fault => (fault.AtMs, fault.LengthMs, fault.Host)));
+        var journals = ChaosPlan.Make(7, Bounds with { Kinds = [FaultKind.Journal] });
+        Assert.Equal(kills.Select(fault => (fault.AtMs, fault.LengthMs, fault.Host)), journals.Select(fault => (fault.AtMs, fault.LengthMs, fault.Host)));
+        Assert.All(journals, fault => Assert.InRange(fault.Amount, 1, 101));
     }
 
     [Fact]

@@ -28,6 +28,8 @@ internal enum FaultKind
     Restart,
     /// <summary>SIGKILL to a manager; it is started again at the end.</summary>
     Manager,
+    /// <summary>SIGKILL to the node, and a part of a record is left at the end of its mainlog journal, as a power cut may do; at the end the journal is repaired and the node started again.</summary>
+    Journal,
 }
 
 /// <summary>Which direction of a cable is cut.</summary>
@@ -48,7 +50,7 @@ internal sealed class LowerCaseWords<T>() : JsonStringEnumConverter<T>(JsonNamin
 /// <param name="AtMs">Begin, in milliseconds after the begin of the run.</param>
 /// <param name="LengthMs">Until it is repaired.</param>
 /// <param name="Host">Counted from 1; for <see cref="FaultKind.Manager"/> the manager's number.</param>
-/// <param name="Amount">Kilobits a second, percent or milliseconds, as the kind says; else 0.</param>
+/// <param name="Amount">Kilobits a second, percent, milliseconds or octets, as the kind says; else 0.</param>
 /// <param name="Other">For <see cref="FaultKind.Peer"/> the other host, counted from 1; else 0.</param>
 internal sealed record ChaosFault(long AtMs, FaultKind Kind, int Host, long LengthMs, CutWay Way, int Amount, int Other = 0)
 {
@@ -69,6 +71,7 @@ internal sealed record ChaosFault(long AtMs, FaultKind Kind, int Host, long Leng
         FaultKind.Slow => $" {Amount} kbit/s",
         FaultKind.Loss => $" {Amount} %",
         FaultKind.Delay => $" {Amount} ms",
+        FaultKind.Journal => $" {Amount} octets",
         FaultKind.Peer => $" <-> {DemoHost.NameOf(Other)}",
         _ => "",
     };
@@ -109,6 +112,7 @@ internal static class ChaosPlan
                 FaultKind.Slow => 128 + (int)amount * 4,
                 FaultKind.Loss => 2 + (int)amount / 8,
                 FaultKind.Delay => 5 + (int)amount,
+                FaultKind.Journal => 1 + (int)amount,
                 _ => 0,
             }, kind == FaultKind.Peer ? 1 + (host + (int)amount % (bounds.Hosts - 1)) % bounds.Hosts : 0));
             at += length + gap;

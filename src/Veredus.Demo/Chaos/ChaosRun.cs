@@ -114,6 +114,10 @@ internal sealed class ChaosRun(DemoCluster cluster, Timeline timeline, IReadOnly
             case FaultKind.Manager:
                 await cluster.Managers[fault.Host - 1].KillAsync();
                 break;
+            case FaultKind.Journal:
+                await host.KillNodeAsync();
+                GatheredLogs.Tear(host, fault.Amount);
+                break;
             default:
                 throw new InvalidOperationException($"{fault.Kind} has no deed");
         }
@@ -131,6 +135,10 @@ internal sealed class ChaosRun(DemoCluster cluster, Timeline timeline, IReadOnly
                 break;
             case FaultKind.Manager:
                 await cluster.Managers[fault.Host - 1].StartAsync(cancellationToken);
+                break;
+            case FaultKind.Journal:
+                timeline.Say($"       journal of {host.Name}: {GatheredLogs.Repair(host)} octets cut out");
+                await host.StartNodeAsync(cancellationToken);
                 break;
             case FaultKind.Freeze:
                 host.Thaw();

@@ -25,6 +25,24 @@ internal static class GatheredLogs
         return records;
     }
 
+    /// <summary>Leaves the beginning of a record at the end of the journal, as a write that a power cut has torn. The node must not run.</summary>
+    /// <param name="octets">At most; never a whole record.</param>
+    public static void Tear(DemoHost host, int octets)
+    {
+        var segments = JournalDirectory.Segments(host.MainlogJournal);
+        if (segments.Count == 0 || JournalInspection.Walk(host.MainlogJournal, segments[^1].Number).FirstOrDefault() is not { Kind: InspectedKind.Record, HeaderBytes: > 0 } first)
+            return;
+        using var file = File.Open(Path.Combine(host.MainlogJournal, $"{segments[^1].Number:x8}"), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        var torn = new byte[Math.Min(octets, first.HeaderBytes + first.StoredBytes - 1)];
+        file.ReadExactly(torn);
+        file.Seek(0, SeekOrigin.End);
+        file.Write(torn);
+    }
+
+    /// <summary>What <c>veredus journal repair</c> does. The node must not run.</summary>
+    /// <returns>Octets cut out.</returns>
+    public static long Repair(DemoHost host) => JournalDirectory.Repair(host.MainlogJournal).Damage.Values.SelectMany(ranges => ranges).Sum(range => range.Length);
+
     /// <summary>The lines that the manager has of the node's mainlog; a line that is not finished is one.</summary>
     public static IReadOnlyList<string> GatheredBy(DemoManager manager, DemoHost host) => manager.GatheredMainlog(host) is var path && File.Exists(path)
         ? File.ReadAllText(path, Encoding.Latin1) is var text && text.EndsWith('\n') ? text[..^1].Split('\n') : text.Length > 0 ? text.Split('\n') : []

@@ -19,7 +19,7 @@ internal static class ChaosCommand
     private static readonly Option<ulong?> Seed = new("--seed") { Description = "The same seed gives the same schedule; otherwise one is drawn and printed", HelpName = "N" };
     private static readonly Option<string> For = new("--for") { Description = "How long faults come", HelpName = "D", DefaultValueFactory = _ => "3m" };
     private static readonly Option<int> Most = new("--max-faults") { Description = $"At most so many, up to {MaxFaults}", HelpName = "N", DefaultValueFactory = _ => 40 };
-    private static readonly Option<string?> Only = new("--only") { Description = "Only these: kill, freeze, cut, slow, loss, bus, delay, peer, restart, manager", HelpName = "KINDS" };
+    private static readonly Option<string?> Only = new("--only") { Description = "Only these: kill, freeze, cut, slow, loss, bus, delay, peer, restart, manager, journal", HelpName = "KINDS" };
     private static readonly Option<string> Gap = new("--gap") { Description = "Time between a repair and the next fault", HelpName = "D..D", DefaultValueFactory = _ => "5s..30s" };
     private static readonly Option<string?> Report = new("--report") { Description = "Where the report goes; otherwise chaos-SEED", HelpName = "DIR" };
     private static readonly Option<string> Silence = new("--silence") { Description = "Longest time that an address may be silent", HelpName = "D", DefaultValueFactory = _ => "6s" };
