@@ -6,6 +6,8 @@ namespace Veredus.Duravip.Driver;
 /// <summary>Carrying out what the machine decides, and what the kernel and the guard report.</summary>
 public sealed partial class DuravipDriver
 {
+    private const string UnknownLink = "?";
+
     private void Apply(DuravipEvent happened)
     {
         _effects.Clear();
@@ -136,10 +138,10 @@ public sealed partial class DuravipDriver
                 switch (change)
                 {
                     // As it is now: the notice of an address that has left again would make it look foreign.
-                    case NetworkChange.AddressAdded(var added) when network.Current is var host && host.Addresses.ContainsKey(added.Address):
-                        Post(new AddressPresentEvent(VipAddress.From(added.Address), PlacementOf(host, added)));
+                    case NetworkChange.AddressAdded(var added) when network.Has(added.Address):
+                        Post(new AddressPresentEvent(VipAddress.From(added.Address), new(network.NameOf(added.LinkIndex) ?? UnknownLink, added.PrefixLength)));
                         break;
-                    case NetworkChange.AddressRemoved(var removed) when !network.Current.Addresses.ContainsKey(removed.Address):
+                    case NetworkChange.AddressRemoved(var removed) when !network.Has(removed.Address):
                         Post(new AddressGoneEvent(VipAddress.From(removed.Address), LeaseExpired: false));
                         break;
                     case NetworkChange.LinkChanged(var link):
@@ -180,7 +182,7 @@ public sealed partial class DuravipDriver
     }
 
     private static Placement PlacementOf(HostSnapshot host, AddressInfo info) =>
-        new(host.Links.Values.FirstOrDefault(link => link.Index == info.LinkIndex).Name ?? "?", info.PrefixLength);
+        new(host.Links.Values.FirstOrDefault(link => link.Index == info.LinkIndex).Name ?? UnknownLink, info.PrefixLength);
 
     private static MacAddress ToMac(ulong mac)
     {

@@ -42,6 +42,20 @@ public sealed class HostNetwork : IDisposable
         }
     }
 
+    /// <summary>Whether the host has an address now. <see cref="Current"/> would put all others together, each time when a thousand change one after the other.</summary>
+    public bool Has(IPAddress address)
+    {
+        lock (_links)
+            return _links.Keys.Any(link => _addresses.ContainsKey((link, address)));
+    }
+
+    /// <summary>The name of an interface; <see langword="null"/>: there is none with this number.</summary>
+    public string? NameOf(int link)
+    {
+        lock (_links)
+            return _links.TryGetValue(link, out var info) ? info.Name : null;
+    }
+
     /// <summary>Follows the kernel until cancelled and passes on each change that made a difference: renewals of a lifetime do not.</summary>
     public async IAsyncEnumerable<NetworkChange> FollowAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -30,8 +30,7 @@ internal sealed class BindingPresence : IBindingPresence
     public IPAddress? AddressOf(string binding) => _state.Virtual.TryGetValue(binding, out var at) ? at.Address : null;
 
     /// <summary>The bindings on a virtual address.</summary>
-    public IEnumerable<(string Group, string Name)> On(IPAddress address) =>
-        _state.Virtual.Where(pair => pair.Value.Address.Equals(address)).Select(pair => (pair.Value.Group, pair.Key));
+    public IEnumerable<(string Group, string Name)> On(IPAddress address) => _state.OnAddress[address];
 
     /// <summary>The bindings of a configuration.</summary>
     public void Use(ConfigurationSnapshot configuration)
@@ -43,10 +42,12 @@ internal sealed class BindingPresence : IBindingPresence
             .ToFrozenDictionary(binding => binding.Name, binding => (binding.Group, binding.Address!), StringComparer.Ordinal);
         var others = configuration.Bindings.Where(binding => !found.ContainsKey(binding.Name)).Select(binding => (binding.Group, binding.Name))
             .Append((Group: "default", Name: "default")).DistinctBy(binding => binding.Name).ToArray();
-        Replace(state => state with { Virtual = found, Static = others });
+        var onAddress = found.ToLookup(pair => pair.Value.Item2, pair => (pair.Value.Group, pair.Key));
+        Replace(state => state with { Virtual = found, OnAddress = onAddress, Static = others });
     }
 
-    public void Set(IPAddress address, bool isHere) => Replace(state => state with { Here = isHere ? state.Here.Add(address) : state.Here.Remove(address) });
+    /// <summary>Whether this node serves a virtual address. Touches its bindings alone: a takeover sets a thousand, one after the other.</summary>
+    public void Set(IPAddress address, bool isHere) => Replace(state => state with { Here = isHere ? state.Here.Add(address) : state.Here.Remove(address) }, state => state.OnAddress[address]);
 
     /// <summary>Whether this node gives all its mail away.</summary>
     public bool IsDrained => _state.IsDrained;
@@ -63,7 +64,8 @@ internal sealed class BindingPresence : IBindingPresence
     /// <summary>Whether this node gives all its mail away.</summary>
     public void SetDrained(bool isDrained) => Replace(state => state with { IsDrained = isDrained });
 
-    private void Replace(Func<State, State> change)
+    /// <param name="touched">The bindings that it can make a difference to; <see langword="null"/>: all.</param>
+    private void Replace(Func<State, State> change, Func<State, IEnumerable<(string Group, string Name)>>? touched = null)
     {
         State before, after;
         lock (_gate)
@@ -72,7 +74,7 @@ internal sealed class BindingPresence : IBindingPresence
             after = change(before);
             _state = after;
         }
-        foreach (var (group, name) in after.Names.Concat(before.Names.Where(one => !after.Virtual.ContainsKey(one.Name))).Distinct())
+        foreach (var (group, name) in touched?.Invoke(after) ?? after.Names.Concat(before.Names.Where(one => !after.Virtual.ContainsKey(one.Name))).Distinct())
             if (before.IsHere(name) != after.IsHere(name) || before.Elsewhere(name) != after.Elsewhere(name) || before.Members != after.Members || before.Present != after.Present)
                 Changed?.Invoke(group, name);
     }
@@ -80,6 +82,7 @@ internal sealed class BindingPresence : IBindingPresence
     private sealed record State
     {
         public FrozenDictionary<string, (string Group, IPAddress Address)> Virtual { get; init; } = FrozenDictionary<string, (string, IPAddress)>.Empty;
+        public ILookup<IPAddress, (string Group, string Name)> OnAddress { get; init; } = Enumerable.Empty<(string, string)>().ToLookup(_ => IPAddress.None);
         public (string Group, string Name)[] Static { get; init; } = [];
         /// <summary>Not frozen: a takeover adds a thousand, one after the other.</summary>
         public ImmutableHashSet<IPAddress> Here { get; init; } = [];
