@@ -74,6 +74,34 @@ public sealed class MachineTests
     }
 
     [Fact]
+    public void A_node_that_stops_stays_until_the_others_have_what_it_let_go_but_not_for_ever()
+    {
+        var cluster = new Cluster(3, _ => Cluster.Vips(3));
+        var leaver = cluster.HolderOf("192.0.2.1");
+        bool HasLeft() => cluster.Effects[leaver].Exists(effect => effect is LeaveGroupEffect);
+
+        foreach (var n in Enumerable.Range(0, 3).Where(n => n != leaver))
+            cluster.Hung.Add(n);
+        cluster.Tell(leaver, new StopRequestedEvent());
+        Assert.Empty(cluster.Host[leaver]);
+        Assert.False(HasLeft());
+        foreach (var n in cluster.Hung.ToArray())
+            cluster.Wake(n);
+        Assert.True(HasLeft());
+        Assert.NotEqual(-1, cluster.HolderOf("192.0.2.1"));
+        Assert.All(cluster.Effects.SelectMany((effects, n) => n == leaver ? [] : effects).OfType<PlumbEffect>().Where(plumb => plumb.Address == VipAddress.Parse("192.0.2.1")).TakeLast(1), plumb => Assert.False(plumb.Probe));
+
+        var alone = new Cluster(2, _ => Cluster.Vips(1));
+        leaver = alone.HolderOf("192.0.2.1");
+        alone.Hung.Add(1 - leaver);
+        alone.Tell(leaver, new StopRequestedEvent());
+        alone.Run(900);
+        Assert.DoesNotContain(alone.Effects[leaver], effect => effect is LeaveGroupEffect);
+        alone.Run(200);
+        Assert.Contains(alone.Effects[leaver], effect => effect is LeaveGroupEffect);
+    }
+
+    [Fact]
     public void A_reset_while_a_join_is_under_way_leaves_and_joins_anew()
     {
         var effects = new List<DuravipEffect>();

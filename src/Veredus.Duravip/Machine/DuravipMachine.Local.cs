@@ -6,11 +6,15 @@ public sealed partial class DuravipMachine
     /// <summary>30 s doubling to 10 min.</summary>
     private const int LongestBackoffs = 20;
 
+    private const int LongestLingerMs = 1_000;
+
     private readonly HashSet<VipAddress> _attention = [];
     private readonly List<VipAddress> _releasing = [];
     private readonly List<VipAddress> _acquiring = [];
     private readonly Dictionary<ulong, LocalAddress> _operations = [];
     private bool _attendAll;
+    /// <summary>0: it has something, or does not stop.</summary>
+    private long _lingerUntil;
     private ulong _lastOperation;
 
     private void Attend(VipAddress address) => _attention.Add(address);
@@ -267,7 +271,7 @@ public sealed partial class DuravipMachine
     /// <summary>Only with nothing left here: the others take everything the moment they see this member leave.</summary>
     private void LeaveOrJoin()
     {
-        if (_stopped || HoldsAnything())
+        if (_stopped || HoldsAnything() || Lingers())
             return;
         if (_leaving || _stopping && _joined)
             Emit(new LeaveGroupEffect());
@@ -282,5 +286,19 @@ public sealed partial class DuravipMachine
             _rejoining = false;
             Emit(new JoinGroupEffect());
         }
+    }
+
+    /// <summary>
+    /// Whether a stopping node stays until the others have what it let go. The view that its leaving makes would come between, and of an address that nobody of that
+    /// view had the new owner asks the network first whether somebody else has it.
+    /// </summary>
+    private bool Lingers()
+    {
+        if (!_stopping || _leaving || !_joined || Phase != ProtocolPhase.Run)
+            return false;
+        if (_lingerUntil == 0)
+            _lingerUntil = _now + LongestLingerMs;
+        return _now < _lingerUntil && _table!.Rows.Exists(row =>
+            _locals.GetValueOrDefault(row.Address)?.ReleaseInFlight == true || row.IsHandedOver && row.Holders.IsEmpty && row.Owner >= 0 && row.Owner != _me);
     }
 }

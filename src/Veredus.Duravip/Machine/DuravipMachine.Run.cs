@@ -68,6 +68,7 @@ public sealed partial class DuravipMachine
             _lastHeard[member.Id] = _now;
         }
         _deliveredConfiguration = table.Members[_me]!.Configuration.Digest;
+        _scores.Reserve(table.Rows.Count, table.Members.Length);
         foreach (var local in _locals.Values)
         {
             local.ReleaseInFlight = false;

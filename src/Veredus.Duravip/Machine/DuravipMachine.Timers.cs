@@ -190,7 +190,7 @@ public sealed partial class DuravipMachine
             next = Math.Max(_joinNotBefore, _now);
         }
         if (_stopping && !_stopped)
-            next = Math.Min(next, _stopDeadline);
+            next = Math.Min(next, _lingerUntil > _now ? Math.Min(_lingerUntil, _stopDeadline) : _stopDeadline);
         if (next == long.MaxValue || next == _timerAt || _rejoining && !_joined && HoldsAnything())
             return;
         _timerAt = next;

@@ -11,6 +11,9 @@ internal sealed class ScoreCache
     private const int MaxEntries = 1 << 18;
     private readonly Dictionary<(VipAddress, string), ulong> _scores = [];
 
+    /// <summary>Makes room before an election needs it: to grow, the table is copied to the large object heap, in the middle of a takeover.</summary>
+    public void Reserve(int addresses, int members) => _scores.EnsureCapacity((int)Math.Min(MaxEntries, (long)addresses * members));
+
     public ulong Of(VipAddress address, string node)
     {
         if (_scores.Count > MaxEntries)
