@@ -18,6 +18,7 @@ internal sealed class Sink : IAsyncDisposable
     private readonly Channel<bool> _ends = Channel.CreateUnbounded<bool>();
     private readonly ConcurrentBag<Task> _sessions = [];
     private readonly Task _accepting;
+    private int _received;
 
     public Sink(IPAddress? address = null, int port = 0)
     {
@@ -31,7 +32,7 @@ internal sealed class Sink : IAsyncDisposable
     /// <summary>The answer to a command line (verb and argument), or to the end of content (<c>.</c>); null: the usual.</summary>
     public Func<string, string?> Answer { get; set; } = _ => null;
 
-    public int Received { get; private set; }
+    public int Received => Volatile.Read(ref _received);
 
     /// <summary>The next message that was accepted; fails after 20 s.</summary>
     public async Task<SinkMessage> NextAsync()
@@ -133,7 +134,7 @@ internal sealed class Sink : IAsyncDisposable
                     var reply = Answer(".") ?? "250 2.0.0 kept";
                     if (reply.StartsWith('2'))
                     {
-                        Received++;
+                        Interlocked.Increment(ref _received);
                         _messages.Writer.TryWrite(new(from, helo, sender, recipients, content));
                     }
 
