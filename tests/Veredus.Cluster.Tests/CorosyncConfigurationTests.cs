@@ -16,6 +16,7 @@ public sealed class CorosyncConfigurationTests
         Assert.Contains("    nodeid: 7\n    name: mta2\n    ring0_addr: 198.18.9.2\n", text, StringComparison.Ordinal);
         Assert.Contains("    nodeid: 3\n    name: mgr1\n", text, StringComparison.Ordinal);
         Assert.Contains("    knet_ping_timeout: 500\n", text, StringComparison.Ordinal);  // knet's own would split the survivors of a failure
+        Assert.Contains("  seqno_unchanged_const: 3\n", text, StringComparison.Ordinal);  // after each heartbeat 30 rounds of the token otherwise
         Assert.DoesNotContain("two_node", text, StringComparison.Ordinal);
     }
 

@@ -27,6 +27,8 @@ public sealed class HostNetworkTests
         Assert.Equal(["+198.18.0.10", "-198.18.0.10", "+198.18.0.11"], seen);
         Assert.True(network.Current.Addresses[other[0].Address].IsOurs);
         Assert.False(network.Current.Addresses.ContainsKey(vip[0].Address));
+        Assert.Equal((true, false), (network.Has(other[0].Address), network.Has(vip[0].Address)));
+        Assert.Equal(("eth0", null), (network.NameOf(eth0), network.NameOf(eth0 + 1000)));
     }
 
     [NamespaceFact]
