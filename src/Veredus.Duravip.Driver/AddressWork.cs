@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using Veredus.Network;
 
@@ -7,11 +6,15 @@ namespace Veredus.Duravip.Driver;
 /// <summary>Who is told where an address is.</summary>
 internal sealed record Audience(AnnounceScope Scope, IReadOnlyList<NeighbourInfo> Known);
 
+/// <summary>An address to take off this host.</summary>
+/// <param name="Drain">How long its sessions may take to end; <see langword="null"/>: it was never served.</param>
+internal readonly record struct Removal(UnplumbEffect Unplumb, TimeSpan? Drain);
+
 /// <summary>
 /// Addresses on their way: what the machine asked for runs here beside the loop and comes back as events. The newest request for an address counts; one that
 /// it overtakes adds nothing any more, which is decided under the same lock that hands requests to the guard.
 /// </summary>
-internal sealed class AddressWork(DuravipDriverSettings settings, Action<DuravipEvent> tell) : IAsyncDisposable
+internal sealed class AddressWork(DuravipDriverSettings settings, Action<IReadOnlyList<DuravipEvent>> tell) : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     /// <summary>Somebody who keeps answering for an address delays it so long: availability first (duravip.md 3.8).</summary>
@@ -22,10 +25,12 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
     /// <summary>The guard adds nothing without a fresh beat, as after a stall: asked again so soon.</summary>
     private static readonly TimeSpan NextBeat = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>Many addresses are added in groups, an eighth each: the first answer while the last are still being prepared.</summary>
+    private const int Groups = 8, SmallestGroup = 64;
+
     private readonly Lock _order = new();
     private readonly Dictionary<VipAddress, ulong> _newest = [];
     private readonly HashSet<VipAddress> _held = [];
-    private readonly ConcurrentDictionary<VipAddress, Task> _stopping = new();
     private readonly CancellationTokenSource _ending = new();
     private Task _watching = Task.CompletedTask;
     private volatile IAddressGuard _guard = null!;
@@ -69,10 +74,11 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
             }
             await Task.Delay(Pause, settings.Time, _ending.Token);
         }
-        tell(new HostCleanedEvent());
+        tell([new HostCleanedEvent()]);
     });
 
-    public void StopService(VipAddress address, TimeSpan drain) => _stopping[address] = settings.Services.StopAsync(address, drain);
+    /// <summary>Ends the service of an address that stays, or that is on its way out already and has no time left.</summary>
+    public void StopService(VipAddress address, TimeSpan drain) => _ = RunAsync(() => settings.Services.StopAsync(address, drain));
 
     public void Plumb(IReadOnlyList<PlumbEffect> plumbs, Audience audience)
     {
@@ -86,23 +92,25 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
     /// <summary>The guard leaves out what it no longer holds.</summary>
     public void TellNeighbours(IReadOnlyList<VipAddress> addresses, Audience audience) => _ = RunAsync(() => TellAsync(addresses, audience));
 
-    public void Unplumb(IReadOnlyList<UnplumbEffect> unplumbs)
+    public void Unplumb(IReadOnlyList<Removal> removals)
     {
         lock (_order)
-            foreach (var unplumb in unplumbs)
+            foreach (var (unplumb, _) in removals)
                 _newest[unplumb.Address] = unplumb.Operation;
-        var waiting = unplumbs.Select(unplumb => (Unplumb: unplumb, Stopping: _stopping.GetValueOrDefault(unplumb.Address, Task.CompletedTask))).ToList();
-        _ = RunAsync(() => RemoveWhenStoppedAsync(waiting));
+        _ = RunAsync(() => RemoveWhenStoppedAsync([.. removals.Select(one =>
+            (one, one.Drain is { } drain ? settings.Services.StopAsync(one.Unplumb.Address, drain) : Task.CompletedTask))]));
     }
 
+    private static IEnumerable<T[]> InGroups<T>(IReadOnlyCollection<T> all) => all.Chunk(Math.Max(SmallestGroup, (all.Count + Groups - 1) / Groups));
+
     /// <summary>Each leaves when its service has ended, together with those whose service ended while the last ones were being removed.</summary>
-    private async Task RemoveWhenStoppedAsync(List<(UnplumbEffect Unplumb, Task Stopping)> waiting)
+    private async Task RemoveWhenStoppedAsync(List<(Removal Removal, Task Stopping)> waiting)
     {
         while (waiting.Count > 0)
         {
             await Task.WhenAny(waiting.Select(one => one.Stopping));
             var byEnd = waiting.ToLookup(one => one.Stopping.IsCompleted);
-            UnplumbEffect[] free = [.. byEnd[true].Select(one => one.Unplumb)];
+            Removal[] free = [.. byEnd[true].Select(one => one.Removal)];
             waiting = [.. byEnd[false]];
             var removing = RunAsync(() => RemoveAsync(free));
             if (waiting.Count > 0)
@@ -112,10 +120,26 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
 
     private async Task PlumbAsync(PlumbEffect[] plumbs, Audience audience)
     {
-        plumbs = Array.FindAll(plumbs, TryOpen);
-        if (plumbs.Length > 0 && plumbs[0].Probe)
-            plumbs = await ProbeAsync(plumbs, audience);
-        await AddAsync(plumbs, audience);
+        if (plumbs[0].Probe)
+        {
+            var asking = ProbeOnceAsync(plumbs, tell: true);
+            plumbs = Array.FindAll(plumbs, TryOpen);
+            var answers = await asking;
+            var taken = Array.FindAll(plumbs, plumb => answers.ContainsKey(plumb.Address));
+            if (taken.Length > 0)
+                _ = RunAsync(() => WaitForAsync(taken, audience));
+            foreach (var group in InGroups(Array.FindAll(plumbs, plumb => !answers.ContainsKey(plumb.Address))))
+                await AddAsync(group, audience);
+            return;
+        }
+        var adding = Task.CompletedTask;
+        foreach (var group in InGroups(plumbs))
+        {
+            var open = Array.FindAll(group, TryOpen);
+            await adding;
+            adding = AddAsync(open, audience);
+        }
+        await adding;
     }
 
     private bool TryOpen(PlumbEffect plumb)
@@ -127,21 +151,12 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
         }
         catch (IOException e)
         {
-            tell(new PlumbFailedEvent(plumb.Operation, e.Message));
+            tell([new PlumbFailedEvent(plumb.Operation, e.Message)]);
             return false;
         }
     }
 
-    /// <summary>Returns those that nobody has; goes on asking about the others by itself.</summary>
-    private async Task<PlumbEffect[]> ProbeAsync(PlumbEffect[] plumbs, Audience audience)
-    {
-        var answers = await ProbeOnceAsync(plumbs, tell: true);
-        var taken = plumbs.Where(plumb => answers.ContainsKey(plumb.Address)).ToArray();
-        if (taken.Length > 0)
-            _ = RunAsync(() => WaitForAsync(taken, audience));
-        return [.. plumbs.Except(taken)];
-    }
-
+    /// <summary>Asks until they answer no more, or for so long that they are taken anyway.</summary>
     private async Task WaitForAsync(PlumbEffect[] taken, Audience audience)
     {
         for (var begun = settings.Time.GetTimestamp(); taken.Length > 0 && settings.Time.GetElapsedTime(begun) is var waited && waited < LongestWait;)
@@ -201,8 +216,7 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
         }
         catch (IOException e)
         {
-            foreach (var plumb in plumbs)
-                tell(new PlumbFailedEvent(plumb.Operation, e.Message));
+            tell([.. plumbs.Select(plumb => new PlumbFailedEvent(plumb.Operation, e.Message))]);
             return;
         }
         var stale = plumbs.Where((_, i) => results[i].Outcome == GuardOutcome.Stale).ToArray();
@@ -214,7 +228,7 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
             });
         for (var i = 0; i < plumbs.Length; i++)
             if (!results[i].Ok && results[i].Outcome != GuardOutcome.Stale)
-                tell(new PlumbFailedEvent(plumbs[i].Operation, $"{results[i].Outcome} {results[i].Detail}".TrimEnd()));
+                tell([new PlumbFailedEvent(plumbs[i].Operation, $"{results[i].Outcome} {results[i].Detail}".TrimEnd())]);
         var added = plumbs.Where((_, i) => results[i].Ok).ToArray();
         if (added.Length == 0)
             return;
@@ -222,11 +236,13 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
             _held.UnionWith(added.Where(IsNewest).Select(plumb => plumb.Address));
         foreach (var plumb in added)
             settings.Observer?.Step(plumb.Address, $"address added on {plumb.Placement.Interface}");
-        await TellAsync([.. added.Select(plumb => plumb.Address)], audience);
-        foreach (var plumb in added)
-            settings.Observer?.Step(plumb.Address, "neighbours told");
-        foreach (var plumb in added)
-            tell(new PlumbedEvent(plumb.Operation));
+        _ = RunAsync(async () =>
+        {
+            await TellAsync([.. added.Select(plumb => plumb.Address)], audience);
+            foreach (var plumb in added)
+                settings.Observer?.Step(plumb.Address, "neighbours told");
+            tell([.. added.Select(plumb => new PlumbedEvent(plumb.Operation))]);
+        });
     }
 
     private async Task TellAsync(IReadOnlyList<VipAddress> addresses, Audience audience)
@@ -241,37 +257,31 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
         }
     }
 
-    private async Task RemoveAsync(UnplumbEffect[] unplumbs)
+    private async Task RemoveAsync(Removal[] removals)
     {
-        while (unplumbs.Length > 0)
+        while (removals.Length > 0)
         {
             try
             {
-                var results = await _guard.RemoveAsync([.. unplumbs.Select(unplumb => unplumb.Address.ToIPAddress())], _ending.Token);
-                var gone = unplumbs.Where((_, i) => results[i].Ok).ToArray();
+                var results = await _guard.RemoveAsync([.. removals.Select(removal => removal.Unplumb.Address.ToIPAddress())], _ending.Token);
+                var gone = removals.Where((_, i) => results[i].Ok).ToArray();
                 lock (_order)
-                    _held.ExceptWith(gone.Select(unplumb => unplumb.Address));
-                foreach (var unplumb in gone)
-                    await CloseAsync(unplumb);
-                foreach (var (unplumb, i) in unplumbs.Select((unplumb, i) => (unplumb, i)).Where(pair => !results[pair.i].Ok))
-                    settings.Log(LogLevelHint.Error, $"duravip: cannot remove {unplumb.Address}: {results[i].Outcome} {results[i].Detail}; trying again");
-                unplumbs = [.. unplumbs.Except(gone)];
+                    _held.ExceptWith(gone.Select(removal => removal.Unplumb.Address));
+                // What was opened for an address that was never served.
+                foreach (var (unplumb, _) in gone.Where(removal => removal.Drain is null))
+                    await settings.Services.StopAsync(unplumb.Address, TimeSpan.Zero);
+                tell([.. gone.Select(removal => new UnplumbedEvent(removal.Unplumb.Operation))]);
+                foreach (var (removal, i) in removals.Select((removal, i) => (removal, i)).Where(pair => !results[pair.i].Ok))
+                    settings.Log(LogLevelHint.Error, $"duravip: cannot remove {removal.Unplumb.Address}: {results[i].Outcome} {results[i].Detail}; trying again");
+                removals = [.. removals.Except(gone)];
             }
             catch (IOException e)
             {
-                settings.Log(LogLevelHint.Error, $"duravip: cannot remove {unplumbs[0].Address}: {e.Message}; trying again");
+                settings.Log(LogLevelHint.Error, $"duravip: cannot remove {removals[0].Unplumb.Address}: {e.Message}; trying again");
             }
-            if (unplumbs.Length > 0)
+            if (removals.Length > 0)
                 await Task.Delay(Pause, settings.Time, _ending.Token);
         }
-    }
-
-    /// <summary>Closes what was opened for an address that was never served, and tells that it is gone.</summary>
-    private async Task CloseAsync(UnplumbEffect unplumb)
-    {
-        _stopping.TryRemove(unplumb.Address, out _);
-        await settings.Services.StopAsync(unplumb.Address, TimeSpan.Zero);
-        tell(new UnplumbedEvent(unplumb.Operation));
     }
 
     private async Task WatchAsync()
@@ -299,8 +309,7 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
             GuardNotice.Vanished(var left) => (left, false),
             _ => ([], false),
         };
-        foreach (var address in addresses)
-            tell(new AddressGoneEvent(VipAddress.From(address), expired));
+        tell([.. addresses.Select(address => new AddressGoneEvent(VipAddress.From(address), expired))]);
         if (notice is GuardNotice.Ended(var reason) && Volatile.Read(ref _disposed) == 0)
             settings.Log(LogLevelHint.Error, $"duravip: the address guard has ended ({reason}); starting another");
     }
@@ -324,12 +333,11 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<Duravip
         }
         if (Volatile.Read(ref _evidence) is > long.MinValue and var evidence)
             _guard.Beat(evidence);  // it knows of none, and would add nothing until the next
-        IPAddress[] held;
+        VipAddress[] held;
         lock (_order)
-            held = [.. _held.Select(address => address.ToIPAddress())];
+            held = [.. _held];
         // The new guard holds nothing without a beat; what it does not take over runs out, is found missing and plumbed again.
-        foreach (var address in held)
-            tell(new AddressGoneEvent(VipAddress.From(address), LeaseExpired: true));
+        tell([.. held.Select(address => new AddressGoneEvent(address, LeaseExpired: true))]);
     }
 
     private async Task RunAsync(Func<Task> work)

@@ -14,7 +14,8 @@ public sealed partial class DuravipDriver
         _machine.Apply(happened, NowMs, _effects);
         // What is to be done for many addresses at once goes to the guard as one request.
         var plumbs = new List<PlumbEffect>();
-        var unplumbs = new List<UnplumbEffect>();
+        var removals = new List<Removal>();
+        var stops = new Dictionary<VipAddress, TimeSpan>();
         var tells = new List<VipAddress>();
         foreach (var effect in _effects.ToArray())
         {
@@ -26,7 +27,10 @@ public sealed partial class DuravipDriver
                     plumbs.Add(plumb);
                     break;
                 case UnplumbEffect unplumb:
-                    unplumbs.Add(unplumb);
+                    removals.Add(new(unplumb, stops.Remove(unplumb.Address, out var drain) ? drain : null));
+                    break;
+                case StopServiceEffect stop:
+                    stops[stop.Address] = TimeSpan.FromMilliseconds(stop.DrainMs);
                     break;
                 case TellNeighboursEffect tell:
                     tells.Add(tell.Address);
@@ -38,8 +42,10 @@ public sealed partial class DuravipDriver
         }
         if (plumbs.Count > 0)
             Plumb(plumbs);
-        if (unplumbs.Count > 0)
-            _addresses.Unplumb(unplumbs);
+        if (removals.Count > 0)
+            _addresses.Unplumb(removals);
+        foreach (var (address, drain) in stops)
+            _addresses.StopService(address, drain);
         if (tells.Count > 0)
             _addresses.TellNeighbours(tells, Audience());
     }
@@ -82,9 +88,6 @@ public sealed partial class DuravipDriver
                 break;
             case StartServiceEffect start:
                 StartService(start.Vip);
-                break;
-            case StopServiceEffect stop:
-                _addresses.StopService(stop.Address, TimeSpan.FromMilliseconds(stop.DrainMs));
                 break;
             case InspectHostEffect:
                 Inspect();
@@ -182,7 +185,7 @@ public sealed partial class DuravipDriver
     }
 
     private static Placement PlacementOf(HostSnapshot host, AddressInfo info) =>
-        new(host.Links.Values.FirstOrDefault(link => link.Index == info.LinkIndex).Name ?? UnknownLink, info.PrefixLength);
+        new(host.Links.Values.FirstOrDefault(link => link.Index == info.LinkIndex)?.Name ?? UnknownLink, info.PrefixLength);
 
     private static MacAddress ToMac(ulong mac)
     {

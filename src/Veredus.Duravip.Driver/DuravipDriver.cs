@@ -134,6 +134,13 @@ public sealed partial class DuravipDriver : IAsyncDisposable
 
     private void Post(DuravipEvent happened) => Post(() => Apply(happened));
 
+    /// <summary>Together: what follows from all of them is decided, and told to the others, once.</summary>
+    private void Post(IReadOnlyList<DuravipEvent> happened) => Post(() =>
+    {
+        foreach (var one in happened)
+            Apply(one);
+    });
+
     private void Post(Action action)
     {
         // Full: whoever has news waits, not the loop. Closed: nobody is interested any more.

@@ -17,11 +17,16 @@ internal sealed class AddressSearch : IDisposable
     public AddressSearch(uint id, IEnumerable<IPAddress> addresses, AddressKeeper keeper, PacketSocket sender, TimeSpan wait, long now)
     {
         (Id, _sender, _start, _wait) = (id, sender, now, (long)(wait.TotalSeconds * Stopwatch.Frequency));
-        _asked = addresses.Distinct().Select(address => (Address: address, Link: keeper.LinkFor(address)))
-            .Where(pair => pair.Link is { HasCarrier: true, Mac: var mac } && mac != MacAddress.None)
-            .ToDictionary(pair => pair.Address, pair => pair.Link!.Value);
-        foreach (var (link, type) in _asked.Select(pair => (pair.Value.Index, NeighbourFrame.EtherTypeOf(pair.Key))).Distinct())
-            _hearing.Add(PacketSocket.ForHearing(link, type));
+        _asked = [];
+        foreach (var address in addresses)
+        {
+            if (keeper.LinkFor(address) is not { HasCarrier: true } link || link.Mac == MacAddress.None)
+                continue;
+            _asked[address] = link;
+            var (index, type) = (link.Index, NeighbourFrame.EtherTypeOf(address));
+            if (!_hearing.Exists(socket => socket.Hears == (index, type)))
+                _hearing.Add(PacketSocket.ForHearing(index, type));
+        }
         Ask();
     }
 

@@ -15,7 +15,7 @@ public sealed class DriverTests
         await bench.StartAsync();
 
         var at = -1;
-        foreach (var line in (string[])["guard", $"clean {Vip}", "join", $"open {Vip}", $"probe {Vip}", $"add {Vip}", $"announce AllHosts {Vip}", $"Info: duravip: plumbed {Vip} on eth0 (elected)", $"start {Vip}"])
+        foreach (var line in (string[])["guard", $"clean {Vip}", "join", $"probe {Vip}", $"open {Vip}", $"add {Vip}", $"announce AllHosts {Vip}", $"Info: duravip: plumbed {Vip} on eth0 (elected)", $"start {Vip}"])
             at = await bench.Story.UntilAsync(line, at + 1);
     }
 
@@ -171,5 +171,19 @@ public sealed class DriverTests
         at = await bench.Story.UntilAsync($"remove {Vip}", at);
         Assert.True((await bench.Driver.AskAsync(new DrainCommand(false), CancellationToken.None)).Ok);
         await bench.Story.UntilAsync($"start {Vip}", at);
+    }
+
+    [Fact]
+    public async Task The_rehearsal_takes_addresses_hands_them_over_and_says_nothing_of_real_ones()
+    {
+        var story = new Story();
+        Assert.True(await Rehearsal.RunAsync(new FakeServices(story), null, CancellationToken.None));
+        string[] lines = story.ToString().Split('\n');
+        for (var n = 1; n <= 64; n++)
+        {
+            Assert.Contains($"start 0.0.0.{n}", lines);
+            Assert.Contains($"stop 0.0.0.{n} 2", lines);
+        }
+        Assert.DoesNotContain("owners", story.ToString(), StringComparison.Ordinal);
     }
 }

@@ -108,6 +108,8 @@ internal sealed class FakeServices(Story story) : IVipServices
 
     public void Start(LocalVip vip) => story.Add($"start {vip.Address}");
 
+    public void OwnersChanged(VipOwners? owners) => story.Add("owners");
+
     public async Task StopAsync(VipAddress address, TimeSpan drain)
     {
         story.Add($"stop {address} {drain.TotalSeconds:0}");

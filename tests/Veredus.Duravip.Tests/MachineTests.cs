@@ -102,6 +102,38 @@ public sealed class MachineTests
     }
 
     [Fact]
+    public void Many_addresses_are_handed_over_in_waves_the_next_when_the_others_have_the_former_or_after_a_while()
+    {
+        IEnumerable<int> Waves(Cluster cluster) => cluster.Effects[0].OfType<MulticastEffect>().Select(sent => sent.Message).OfType<ReleasedMessage>().Select(released => released.Addresses.Count);
+
+        var quick = new Cluster(2, _ => Cluster.Vips(200, _ => "mta1"));
+        Assert.Equal(200, quick.Host[0].Count);
+        quick.Tell(0, new StopRequestedEvent());  // no time passes
+        Assert.Equal(200, quick.Host[1].Count);
+        Assert.Equal([64, 64, 64, 8], Waves(quick));
+
+        var slow = new Cluster(2, _ => Cluster.Vips(200, _ => "mta1"));
+        slow.Hung.Add(1);
+        slow.Tell(0, new StopRequestedEvent());
+        Assert.Equal(136, slow.Host[0].Count);
+        slow.Run(100);
+        Assert.Equal(72, slow.Host[0].Count);
+        slow.Wake(1);
+        Assert.Equal(200, slow.Host[1].Count);
+    }
+
+    [Fact]
+    public void What_another_node_has_already_or_nobody_will_take_is_let_go_at_once()
+    {
+        var cluster = new Cluster(2, _ => Cluster.Vips(200), Cluster.Fast with { PartitionPolicy = PartitionPolicy.Quorum });
+        cluster.Tell(0, new QuorumChangedEvent(false));
+        Assert.Empty(cluster.Host[0]);
+        cluster.Tell(1, new StopRequestedEvent());  // the other serves nothing
+        cluster.Run(1_100);
+        Assert.Empty(cluster.Host[1]);
+    }
+
+    [Fact]
     public void A_reset_while_a_join_is_under_way_leaves_and_joins_anew()
     {
         var effects = new List<DuravipEffect>();

@@ -23,8 +23,8 @@ public sealed partial class NodeDeathTests(ITestOutputHelper output)
         var (first, last) = await removed.Within("the removal of 1000 addresses");
 
         output.WriteLine($"SIGKILL: first gone after {Ms(start, first):F1} ms, the last of 1000 after {Ms(start, last):F1} ms");
-        // The bound is 100 ms; the machine may be busy with other tests.
-        Assert.InRange(Ms(start, last), 0, 400);
+        // The bound is 100 ms, and 20 are usual; a machine that is busy with other tests takes longer, but nothing like the lease of 5 s.
+        Assert.InRange(Ms(start, last), 0, 2000);
     }
 
     [NamespaceFact]

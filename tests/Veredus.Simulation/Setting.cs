@@ -56,6 +56,7 @@ public sealed class Setting
         IfDownLimitMs = 2_000,
         BrokenGraceMs = 5_000,
         FailBackoffMs = 3_000,
+        SmallestWave = 1 + (_schedule.Seed & 3),
         DrainMs = 500,
         BusDetectMs = World.DetectMs,
         ClaimGuard = IsExclusive,

@@ -8,10 +8,17 @@ public sealed partial class DuravipMachine
 
     private const int LongestLingerMs = 1_000;
 
+    /// <summary>Addresses that are handed over go in waves: the next when most of the former are with their new owners, or after so long.</summary>
+    private const int Waves = 16, LongestWaveMs = 50;
+
     private readonly HashSet<VipAddress> _attention = [];
     private readonly List<VipAddress> _releasing = [];
     private readonly List<VipAddress> _acquiring = [];
     private readonly Dictionary<ulong, LocalAddress> _operations = [];
+    /// <summary>Addresses of the current wave: since when nobody serves them, here or elsewhere.</summary>
+    private readonly Dictionary<VipAddress, long> _handingOver = [];
+    private readonly List<VipAddress> _nextWave = [];
+    private int _room;
     private bool _attendAll;
     /// <summary>0: it has something, or does not stop.</summary>
     private long _lingerUntil;
@@ -44,9 +51,12 @@ public sealed partial class DuravipMachine
         }
         if (_attention.Count > 0)
         {
+            _room = RoomInWave();
             foreach (var address in _attention.Order())
                 Evaluate(address);
             _attention.Clear();
+            _attention.UnionWith(_nextWave);
+            _nextWave.Clear();
         }
         if (_releasing.Count > 0)
             Send(new ReleasedMessage(_ordered, [.. _releasing]));
@@ -78,11 +88,38 @@ public sealed partial class DuravipMachine
         var mine = row is not null && row.Owner == _me && placement is not null && MayServe;
         if (mine)
             Serve(row!, local, placement!.Value);
+        else if (local is { Phase: LocalPhase.Plumbed } && _room == 0 && IsHandOver(row, placement))
+            _nextWave.Add(address);
         else if (local is { Phase: LocalPhase.Plumbing or LocalPhase.Plumbed })
+        {
+            if (IsHandOver(row, placement))
+            {
+                _handingOver[address] = _now;
+                _room--;
+            }
             Unplumb(local, ReasonToRelease(row, placement));  // A2
+        }
         // A3, also for an owner that may not serve.
         if (!mine && row is not null && row.Holders.Contains(_me) && (local is null || !local.IsHeld && !local.ReleaseInFlight))
             Release(Local(address));
+    }
+
+    /// <summary>Only this node has it, and another that is there will take it: until that one can, it is better kept.</summary>
+    private bool IsHandOver(VipRow? row, Placement? placement) =>
+        row is { IsBroken: false, Owner: >= 0 } && placement is not null && MayServe && row.Owner != _me && row.Holders == MemberSet.Of(_me);
+
+    /// <summary>
+    /// How many more addresses may be let go now. All at once would each be gone for as long as all take together: the others have to open, add and announce every one.
+    /// </summary>
+    private int RoomInWave()
+    {
+        foreach (var (address, since) in _handingOver)
+        {
+            if (_now - since >= LongestWaveMs || Table?.Find(address) is not { } row || row.Owner == _me || row.Holders == MemberSet.Of(row.Owner))
+                _handingOver.Remove(address);
+        }
+        var wave = Math.Max(_options.SmallestWave, _vips.Vips.Count / Waves);
+        return _handingOver.Count <= wave / 2 ? wave - _handingOver.Count : 0;
     }
 
     private void Serve(VipRow row, LocalAddress? local, Placement placement)

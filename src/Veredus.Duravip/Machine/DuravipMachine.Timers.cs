@@ -184,6 +184,8 @@ public sealed partial class DuravipMachine
                 next = Math.Min(next, _view.IsNone ? _openDue : _excludeDue);
             if (_guardUntil != 0)
                 next = Math.Min(next, _guardUntil);
+            if (_attention.Count > 0 && _handingOver.Count > 0)
+                next = Math.Min(next, _handingOver.Values.Min() + LongestWaveMs);
         }
         else if (_rejoining)
         {

@@ -51,6 +51,9 @@ public sealed record DuravipOptions
     /// <summary>T: the time the bus needs to notice a lost host (totem token + consensus).</summary>
     public long BusDetectMs { get; init; } = 2_200;
 
+    /// <summary>How many addresses a node lets go at once, at least; a sixteenth of all if that is more. Not an option of the configuration.</summary>
+    internal int SmallestWave { get; init; } = 64;
+
     /// <summary>First back-off after a FAIL; it doubles up to 20 times this. Not an option of the configuration.</summary>
     internal long FailBackoffMs { get; init; } = 30_000;
 

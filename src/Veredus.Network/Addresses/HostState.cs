@@ -5,7 +5,7 @@ namespace Veredus.Network;
 /// <summary>One network interface as the kernel describes it.</summary>
 /// <param name="IsUp">Switched on by the administrator.</param>
 /// <param name="HasCarrier">Up and with a live cable (or peer): frames can leave.</param>
-public readonly record struct LinkInfo(int Index, string Name, bool IsUp, bool HasCarrier, bool IsLoopback, MacAddress Mac, int Mtu);
+public sealed record LinkInfo(int Index, string Name, bool IsUp, bool HasCarrier, bool IsLoopback, MacAddress Mac, int Mtu);
 
 /// <summary>One address on one interface as the kernel describes it.</summary>
 /// <param name="ValidLifetime">Seconds until the kernel removes it; <see langword="null"/> is forever.</param>
@@ -27,7 +27,7 @@ public static class AddressTag
 }
 
 /// <summary>A neighbour that the kernel has resolved.</summary>
-public readonly record struct NeighbourInfo(int LinkIndex, IPAddress Address, MacAddress Mac);
+public sealed record NeighbourInfo(int LinkIndex, IPAddress Address, MacAddress Mac);
 
 /// <summary>Something changed on this host.</summary>
 public abstract record NetworkChange

@@ -16,6 +16,9 @@ internal sealed class PacketSocket : IDisposable
 
     public int Fd => (int)_socket.DangerousGetHandle();
 
+    /// <summary>What it hears, and where; 0: nothing.</summary>
+    public (int LinkIndex, ushort EtherType) Hears { get; private init; }
+
     /// <summary>A socket that hears nothing, so that it costs nothing while idle.</summary>
     public static PacketSocket ForSending()
     {
@@ -46,7 +49,7 @@ internal sealed class PacketSocket : IDisposable
         {
             Family = LibC.AfPacket, ProtocolBigEndian = BinaryPrimitives.ReverseEndianness(etherType), LinkIndex = linkIndex,
         };
-        return LibC.Bind(socket, &address, sizeof(LibC.LinkAddress)) == 0 ? new(socket) : throw LibC.Failure("bind(AF_PACKET)");
+        return LibC.Bind(socket, &address, sizeof(LibC.LinkAddress)) == 0 ? new(socket) { Hears = (linkIndex, etherType) } : throw LibC.Failure("bind(AF_PACKET)");
     }
 
     /// <summary>Sends one frame; <see langword="false"/> when the interface can't take it (down, gone, queue full): neighbours are told again later.</summary>

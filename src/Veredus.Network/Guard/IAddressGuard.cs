@@ -38,7 +38,7 @@ public sealed record GuardResult(IPAddress Address, GuardOutcome Outcome, int Er
 }
 
 /// <summary>Who answered for an address before we took it.</summary>
-public readonly record struct ProbeAnswer(IPAddress Address, MacAddress By);
+public sealed record ProbeAnswer(IPAddress Address, MacAddress By);
 
 /// <summary>What the guard reports by itself.</summary>
 public abstract record GuardNotice

@@ -6,7 +6,7 @@ using System.Runtime.InteropServices;
 namespace Veredus.Network;
 
 /// <summary>An address and where it goes.</summary>
-public readonly record struct AddressPlacement(IPAddress Address, int PrefixLength, int LinkIndex);
+public sealed record AddressPlacement(IPAddress Address, int PrefixLength, int LinkIndex);
 
 /// <summary>The kernel's answer to one request; <paramref name="Errno"/> 0 is success.</summary>
 /// <param name="Text">The kernel's own explanation, where it gives one.</param>

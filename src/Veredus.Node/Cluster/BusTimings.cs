@@ -15,7 +15,7 @@ public sealed record BusTimings(BusTiming Bus, double HeartbeatsPerSecond, TimeS
     private static readonly BusTimings Default = new(BusTiming.Default,
         Options.HeartbeatsPerSec.Default, Options.DuravipLease.Default, Options.DuravipSuspectTime.Default, Options.DuravipGatherTimeout.Default, TimeSpan.FromMilliseconds(100));
 
-    private static readonly BusTimings Fast = new(BusTiming.Fast, 5, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(2), TimeSpan.FromMilliseconds(40));
+    private static readonly BusTimings Fast = new(BusTiming.Fast, 5, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(2), TimeSpan.FromMilliseconds(20));
 
     public static BusTimings Of(ConfigurationSnapshot configuration) =>
         configuration.Get(ScopeKinds.MsgcServer, Options.BusTiming) == BusProfile.Fast ? Fast : Default;

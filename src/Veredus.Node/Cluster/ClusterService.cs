@@ -18,11 +18,16 @@ namespace Veredus.Node;
 /// </summary>
 public sealed class ClusterService : INodeService, IConfigurationParticipant
 {
+    private const int Rehearsals = 3;
+    private static readonly TimeSpan BetweenRehearsals = TimeSpan.FromMilliseconds(300);
+
     private readonly string _version;
     private readonly BindingPresence _presence = new();
     private readonly PeerChannel? _channel;
     private readonly ClusterNetwork? _control;
     private VeredusNode _node = null!;
+    private readonly CancellationTokenSource _ending = new();
+    private Task _rehearsal = Task.CompletedTask;
     private HostNetwork? _network;
     private int _members = 1;
 
@@ -113,13 +118,14 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
             throw new StartupException(ExitCode.Configuration, string.Join('\n', result.Errors));
         Warn(result, built);
         node.Configuration.Register(this);
+        var services = new VipServices(name, node.Listeners, node.Delivery, _presence);
         Driver = new(new()
         {
             NodeName = name,
             Version = _version,
             OpenBus = () => ClusterConfiguration.OpenBus(Configuration, peers.Count > 0),
             StartGuard = async (settings, stop) => await AddressGuardProcess.StartAsync(settings, null, stop),
-            Services = new VipServices(name, node.Listeners, node.Delivery, _presence),
+            Services = services,
             Log = Log,
             ExpectedHosts = _members,
             Network = _network,
@@ -132,12 +138,36 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
             CompileAhead.InBackground(
                 [typeof(DuravipMachine).Assembly, typeof(DuravipDriver).Assembly, typeof(HostNetwork).Assembly, typeof(IGroupBus).Assembly],
                 typeof(Inbound.SmtpListeners), typeof(VipServices), typeof(BindingPresence), typeof(ClusterObserver), typeof(EventLog));
+            _rehearsal = Task.Run(() => RehearseAsync(services), CancellationToken.None);
         }
         catch (Exception e) when (e is IOException or Win32Exception)
         {
             // Mail on static addresses goes on; the virtual ones are the other nodes'.
             Log(LogLevelHint.Error, $"duravip: the address guard vipd does not start: {e.Message}; this node serves no virtual address");
             Driver = null;
+        }
+    }
+
+    private async Task RehearseAsync(VipServices services)
+    {
+        try
+        {
+            await using var events = new EventLog(null, _ => { });
+            // What was called often is compiled once more, optimised, a moment later: that too shall be over.
+            for (var time = 0; time < Rehearsals; time++)
+            {
+                if (!await Rehearsal.RunAsync(services, new ClusterObserver(events, TimeProvider.System), _ending.Token))
+                    Log(LogLevelHint.Info, "duravip: the rehearsal of a takeover did not come to its end; the first one may be slow");
+                await Task.Delay(BetweenRehearsals, _ending.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The node ends.
+        }
+        catch (Exception e)
+        {
+            Log(LogLevelHint.Warning, $"duravip: the first takeover will be slow, because its rehearsal failed: {e.Message}");
         }
     }
 
@@ -184,6 +214,8 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
 
     public async ValueTask DisposeAsync()
     {
+        await _ending.CancelAsync();
+        await _rehearsal;
         if (Driver is { } driver)
             await driver.DisposeAsync();
         if (Moves is { } moves)
@@ -192,6 +224,7 @@ public sealed class ClusterService : INodeService, IConfigurationParticipant
         if (Events is { } events)
             await events.DisposeAsync();
         _network?.Dispose();
+        _ending.Dispose();
     }
 
     private void Warn(VipSetResult result, DuravipConfiguration built)

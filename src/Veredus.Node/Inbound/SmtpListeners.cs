@@ -149,30 +149,26 @@ internal sealed partial class SmtpListeners : IConfigurationParticipant, IAsyncD
 
     private async Task AcceptAsync(Listener listener)
     {
+        using var acceptor = new SocketAcceptor(listener.Socket);
         try
         {
             while (true)
             {
-                Socket socket;
-                try
+                switch (await acceptor.AcceptAsync())
                 {
-                    socket = await listener.Socket.AcceptAsync();
-                }
-                catch (Exception e) when (e is ObjectDisposedException or SocketException { SocketErrorCode: SocketError.OperationAborted or SocketError.InvalidArgument or SocketError.Interrupted })
-                {
-                    return;
-                }
-                catch (SocketException e)
-                {
-                    if (listener.IsClosed)
+                    case SocketError.Success:
+                        Interlocked.Increment(ref _running);
+                        _ = RunAsync(listener, acceptor.AcceptSocket!); // counted: StopAsync waits for it
+                        break;
+                    case SocketError.OperationAborted or SocketError.InvalidArgument or SocketError.Interrupted:
                         return;
-                    _parts.Log.Panic(PanicLevel.Error, PanicSubsystems.Fd, "", $"accepting on {listener.Name}: {e.Message}");
-                    await Task.Delay(Breath, _parts.Time);
-                    continue;
+                    case var error when !listener.IsClosed:
+                        _parts.Log.Panic(PanicLevel.Error, PanicSubsystems.Fd, "", $"accepting on {listener.Name}: {new SocketException((int)error).Message}");
+                        await Task.Delay(Breath, _parts.Time);
+                        break;
+                    default:
+                        return;
                 }
-
-                Interlocked.Increment(ref _running);
-                _ = RunAsync(listener, socket); // counted: StopAsync waits for it
             }
         }
         finally
