@@ -6,7 +6,8 @@ using Veredus.Network;
 namespace Veredus.Duravip.Driver;
 
 /// <summary>
-/// Two nodes that exist in this process only share addresses that no host can have: one takes all, the other gets its half, then all, and leaves. The code is that of the real driver, so the
+/// Nodes that exist in this process only share addresses that no host can have: one takes all, another gets half of them, and the rest when the first one's host is lost; a third gets
+/// half, and the rest when the second one stops. The code is that of the real driver, so the
 /// just-in-time compiler has been all the way before the first real takeover: most processes have only one, and nobody answers while it compiles.
 /// </summary>
 public static class Rehearsal
@@ -34,16 +35,18 @@ public static class Rehearsal
         };
         await using var first = new Node("rehearsal-1", group, configuration, services, observer);
         await using var second = new Node("rehearsal-2", group, configuration, services, observer);
+        await using var third = new Node("rehearsal-3", group, configuration, services, observer);
         try
         {
-            await first.Driver.StartAsync(limit.Token);
-            await first.Served.UntilAsync(Addresses).WaitAsync(limit.Token);
-            await second.Driver.StartAsync(limit.Token);
-            await second.Served.UntilAsync(Addresses / 2).WaitAsync(limit.Token);
-            first.Driver.RequestStop();
-            await Task.WhenAll(second.Served.UntilAsync(Addresses), first.Driver.Stopped).WaitAsync(limit.Token);
+            await first.StartAsync(untilServed: Addresses, limit.Token);
+            await second.StartAsync(untilServed: Addresses / 2, limit.Token);
+            group.Lose(first.Seat!);
+            await second.Served.UntilAsync(Addresses).WaitAsync(limit.Token);
+            await third.StartAsync(untilServed: Addresses / 2, limit.Token);
             second.Driver.RequestStop();
-            await second.Driver.Stopped.WaitAsync(limit.Token);
+            await Task.WhenAll(third.Served.UntilAsync(Addresses), second.Driver.Stopped).WaitAsync(limit.Token);
+            third.Driver.RequestStop();
+            await third.Driver.Stopped.WaitAsync(limit.Token);
             return true;
         }
         catch (OperationCanceledException)
@@ -61,7 +64,7 @@ public static class Rehearsal
             {
                 NodeName = name,
                 Version = "",
-                OpenBus = group.Join,
+                OpenBus = () => Seat = group.Join(),
                 StartGuard = (_, _) => Task.FromResult<IAddressGuard>(new Guard()),
                 Services = Served,
                 Log = (_, _) => { },
@@ -72,6 +75,14 @@ public static class Rehearsal
         public Served Served { get; }
 
         public DuravipDriver Driver { get; }
+
+        public Seat? Seat { get; private set; }
+
+        public async Task StartAsync(int untilServed, CancellationToken cancellationToken)
+        {
+            await Driver.StartAsync(cancellationToken);
+            await Served.UntilAsync(untilServed).WaitAsync(cancellationToken);
+        }
 
         public ValueTask DisposeAsync() => Driver.DisposeAsync();
     }
@@ -116,7 +127,7 @@ public static class Rehearsal
         }
     }
 
-    /// <summary>A guard without a host.</summary>
+    /// <summary>A guard without a host. Like the real one it answers later, from another thread.</summary>
     private sealed class Guard : IAddressGuard
     {
         private readonly Channel<GuardNotice> _notices = Channel.CreateUnbounded<GuardNotice>();
@@ -131,9 +142,13 @@ public static class Rehearsal
 
         public Task<IReadOnlyList<GuardResult>> RemoveAsync(IReadOnlyList<IPAddress> addresses, CancellationToken cancellationToken) => Done(addresses);
 
-        public Task<IReadOnlyList<ProbeAnswer>> ProbeAsync(IReadOnlyList<IPAddress> addresses, TimeSpan wait, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<ProbeAnswer>>([]);
+        public async Task<IReadOnlyList<ProbeAnswer>> ProbeAsync(IReadOnlyList<IPAddress> addresses, TimeSpan wait, CancellationToken cancellationToken)
+        {
+            await Task.Yield();
+            return [];
+        }
 
-        public Task AnnounceAsync(IReadOnlyList<IPAddress> addresses, AnnounceScope scope, IReadOnlyList<NeighbourInfo> known, CancellationToken cancellationToken) => Task.CompletedTask;
+        public async Task AnnounceAsync(IReadOnlyList<IPAddress> addresses, AnnounceScope scope, IReadOnlyList<NeighbourInfo> known, CancellationToken cancellationToken) => await Task.Yield();
 
         public void Beat()
         {
@@ -149,8 +164,11 @@ public static class Rehearsal
             return default;
         }
 
-        private static Task<IReadOnlyList<GuardResult>> Done(IReadOnlyList<IPAddress> addresses) =>
-            Task.FromResult<IReadOnlyList<GuardResult>>([.. addresses.Select(address => new GuardResult(address, GuardOutcome.Done, 0, ""))]);
+        private static async Task<IReadOnlyList<GuardResult>> Done(IReadOnlyList<IPAddress> addresses)
+        {
+            await Task.Yield();
+            return [.. addresses.Select(address => new GuardResult(address, GuardOutcome.Done, 0, ""))];
+        }
     }
 
     /// <summary>A bus within the process.</summary>
@@ -159,7 +177,7 @@ public static class Rehearsal
         private readonly List<Seat> _seats = [];
         private uint _last;
 
-        public IGroupBus Join()
+        public Seat Join()
         {
             lock (_seats)
             {
@@ -170,7 +188,26 @@ public static class Rehearsal
             }
         }
 
-        private void View(IReadOnlyList<Cluster.MemberId> joined, IReadOnlyList<Departed> left)
+        /// <summary>As if its host could not be reached any more. It is not told.</summary>
+        public void Lose(Seat seat) => Remove(seat, Cluster.Departure.NodeDown);
+
+        public void Leave(Seat seat) => Remove(seat, Cluster.Departure.Leave);
+
+        public void Send(Cluster.MemberId sender, byte[] message)
+        {
+            lock (_seats)
+                foreach (var seat in _seats)
+                    seat.Deliver(new GroupEvent.Message(sender, message));
+        }
+
+        private void Remove(Seat seat, Cluster.Departure why)
+        {
+            lock (_seats)
+                if (_seats.Remove(seat))
+                    View([], [new(seat.Self, why)]);
+        }
+
+        private void View(Cluster.MemberId[] joined, Departed[] left)
         {
             Cluster.MemberId[] members = [.. _seats.Select(seat => seat.Self)];
             foreach (var seat in _seats)
@@ -179,42 +216,37 @@ public static class Rehearsal
                 seat.Deliver(new GroupEvent.Hosts([.. members.Select(member => member.NodeId)]));
             }
         }
+    }
 
-        private sealed class Seat(Group group, Cluster.MemberId self) : IGroupBus
+    private sealed class Seat(Group group, Cluster.MemberId self) : IGroupBus
+    {
+        private readonly Channel<GroupEvent> _events = Channel.CreateUnbounded<GroupEvent>();
+
+        string IGroupBus.Group => "rehearsal";
+
+        public Cluster.MemberId Self => self;
+
+        public ChannelReader<GroupEvent> Events => _events.Reader;
+
+        public bool IsDrained => _events.Reader.Count == 0;
+
+        public void Deliver(GroupEvent happened) => _events.Writer.TryWrite(happened);
+
+        public SendOutcome Send(ReadOnlySpan<byte> message)
         {
-            private readonly Channel<GroupEvent> _events = Channel.CreateUnbounded<GroupEvent>();
+            group.Send(self, message.ToArray());
+            return SendOutcome.Accepted;
+        }
 
-            string IGroupBus.Group => "rehearsal";
+        public void Reset(string reason)
+        {
+        }
 
-            public Cluster.MemberId Self => self;
-
-            public ChannelReader<GroupEvent> Events => _events.Reader;
-
-            public bool IsDrained => _events.Reader.Count == 0;
-
-            public void Deliver(GroupEvent happened) => _events.Writer.TryWrite(happened);
-
-            public SendOutcome Send(ReadOnlySpan<byte> message)
-            {
-                var copy = message.ToArray();
-                lock (group._seats)
-                    foreach (var seat in group._seats)
-                        seat.Deliver(new GroupEvent.Message(self, copy));
-                return SendOutcome.Accepted;
-            }
-
-            public void Reset(string reason)
-            {
-            }
-
-            public ValueTask DisposeAsync()
-            {
-                lock (group._seats)
-                    if (group._seats.Remove(this))
-                        group.View([], [new(self, Cluster.Departure.Leave)]);
-                _events.Writer.TryComplete();
-                return default;
-            }
+        public ValueTask DisposeAsync()
+        {
+            group.Leave(this);
+            _events.Writer.TryComplete();
+            return default;
         }
     }
 }

@@ -93,6 +93,21 @@ public sealed class AddressGuardProcess : IAddressGuard
             GuardWire.Write(writer, known);
         }, cancellationToken);
 
+    /// <summary>
+    /// Asks for things that change nothing, so that the just-in-time compilers here and in the guard have been that way before the first takeover: addresses of 0.0.0.0/8, which no host can have
+    /// and no Topology contains.
+    /// </summary>
+    /// <exception cref="IOException">The guard has ended.</exception>
+    public async Task RehearseAsync(CancellationToken cancellationToken)
+    {
+        IPAddress[] addresses = [.. Enumerable.Range(1, 64).Select(n => new IPAddress([0, 0, 0, (byte)n]))];
+        NeighbourInfo[] known = [new(0, addresses[0], MacAddress.None)];
+        await ProbeAsync(addresses, TimeSpan.Zero, cancellationToken);
+        await AddAsync(addresses, cancellationToken);
+        await AnnounceAsync(addresses, AnnounceScope.AllHosts, known, cancellationToken);
+        await RemoveAsync(addresses, cancellationToken);
+    }
+
     public void Beat() => Beat(Stopwatch.GetTimestamp());
 
     public void Beat(long evidence)
