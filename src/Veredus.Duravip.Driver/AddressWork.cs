@@ -25,8 +25,8 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<IReadOn
     /// <summary>The guard adds nothing without a fresh beat, as after a stall: asked again so soon.</summary>
     private static readonly TimeSpan NextBeat = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Many addresses are added in groups, an eighth each: the first answer while the last are still being prepared.</summary>
-    private const int Groups = 8, SmallestGroup = 64;
+    /// <summary>So many sockets are opened before the next look whether addresses can be added meanwhile.</summary>
+    private const int GroupSize = 64;
 
     private readonly Lock _order = new();
     private readonly Dictionary<VipAddress, ulong> _newest = [];
@@ -101,8 +101,6 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<IReadOn
             (one, one.Drain is { } drain ? settings.Services.StopAsync(one.Unplumb.Address, drain) : Task.CompletedTask))]));
     }
 
-    private static IEnumerable<T[]> InGroups<T>(IReadOnlyCollection<T> all) => all.Chunk(Math.Max(SmallestGroup, (all.Count + Groups - 1) / Groups));
-
     /// <summary>Each leaves when its service has ended, together with those whose service ended while the last ones were being removed.</summary>
     private async Task RemoveWhenStoppedAsync(List<(Removal Removal, Task Stopping)> waiting)
     {
@@ -118,28 +116,31 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<IReadOn
         }
     }
 
+    /// <summary>Sockets are opened while the network is asked, and while the guard adds those addresses whose sockets are open already.</summary>
     private async Task PlumbAsync(PlumbEffect[] plumbs, Audience audience)
     {
-        if (plumbs[0].Probe)
-        {
-            var asking = ProbeOnceAsync(plumbs, tell: true);
-            plumbs = Array.FindAll(plumbs, TryOpen);
-            var answers = await asking;
-            var taken = Array.FindAll(plumbs, plumb => answers.ContainsKey(plumb.Address));
-            if (taken.Length > 0)
-                _ = RunAsync(() => WaitForAsync(taken, audience));
-            foreach (var group in InGroups(Array.FindAll(plumbs, plumb => !answers.ContainsKey(plumb.Address))))
-                await AddAsync(group, audience);
-            return;
-        }
+        var asking = plumbs[0].Probe ? ProbeOnceAsync(plumbs, tell: true) : Task.FromResult<Dictionary<VipAddress, MacAddress>>([]);
         var adding = Task.CompletedTask;
-        foreach (var group in InGroups(plumbs))
+        var (ready, taken) = (new List<PlumbEffect>(), new List<PlumbEffect>());
+        foreach (var group in plumbs.Chunk(GroupSize))
         {
-            var open = Array.FindAll(group, TryOpen);
-            await adding;
-            adding = AddAsync(open, audience);
+            ready.AddRange(group.Where(TryOpen));
+            if (asking.IsCompleted && adding.IsCompleted)
+                await AddReadyAsync();
         }
+        await asking;
+        await AddReadyAsync();
         await adding;
+        await WaitForAsync([.. taken], audience);
+
+        async Task AddReadyAsync()
+        {
+            var answers = await asking;
+            await adding;
+            taken.AddRange(ready.Where(plumb => answers.ContainsKey(plumb.Address)));
+            adding = AddAsync([.. ready.Where(plumb => !answers.ContainsKey(plumb.Address))], audience);
+            ready.Clear();
+        }
     }
 
     private bool TryOpen(PlumbEffect plumb)
@@ -156,7 +157,7 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<IReadOn
         }
     }
 
-    /// <summary>Asks until they answer no more, or for so long that they are taken anyway.</summary>
+    /// <summary>Asks about those that somebody has until they answer no more, or for so long that they are taken anyway.</summary>
     private async Task WaitForAsync(PlumbEffect[] taken, Audience audience)
     {
         for (var begun = settings.Time.GetTimestamp(); taken.Length > 0 && settings.Time.GetElapsedTime(begun) is var waited && waited < LongestWait;)

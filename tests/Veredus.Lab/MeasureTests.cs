@@ -50,7 +50,7 @@ public sealed class MeasureTests(ITestOutputHelper output)
         {
             await using var lab = await LabCluster.StartAsync(Plan(name, timing) with { Vips = LabPlan.Mixed(100, 0) });
             await lab.SettledAsync();
-            await Task.Delay(TimeSpan.FromSeconds(15));  // announcements and first balancing are over
+            await Task.Delay(TimeSpan.FromSeconds(60));  // announcements, first balancing and the compiler's second pass are over
             int[] processes = [.. LabCluster.Hosts.Select(lab.ProcessOf), .. LabCluster.Hosts.Select(lab.CorosyncOf)];
             var before = processes.Select(Ticks).ToArray();
             var watch = Stopwatch.StartNew();
