@@ -14,7 +14,7 @@ internal readonly record struct Removal(UnplumbEffect Unplumb, TimeSpan? Drain);
 /// Addresses on their way: what the machine asked for runs here beside the loop and comes back as events. The newest request for an address counts; one that
 /// it overtakes adds nothing any more, which is decided under the same lock that hands requests to the guard.
 /// </summary>
-internal sealed class AddressWork(DuravipDriverSettings settings, Action<IReadOnlyList<DuravipEvent>> tell) : IAsyncDisposable
+internal sealed class AddressWork(DuravipDriverSettings settings, Action<IReadOnlyList<DuravipEvent>> tell, Action<Action> later) : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     /// <summary>Somebody who keeps answering for an address delays it so long: availability first (duravip.md 3.8).</summary>
@@ -235,14 +235,22 @@ internal sealed class AddressWork(DuravipDriverSettings settings, Action<IReadOn
             return;
         lock (_order)
             _held.UnionWith(added.Where(IsNewest).Select(plumb => plumb.Address));
-        foreach (var plumb in added)
-            settings.Observer?.Step(plumb.Address, $"address added on {plumb.Placement.Interface}");
+        Step(added, plumb => $"address added on {plumb.Placement.Interface}");
         _ = RunAsync(async () =>
         {
             await TellAsync([.. added.Select(plumb => plumb.Address)], audience);
-            foreach (var plumb in added)
-                settings.Observer?.Step(plumb.Address, "neighbours told");
+            Step(added, _ => "neighbours told");
             tell([.. added.Select(plumb => new PlumbedEvent(plumb.Operation))]);
+        });
+    }
+
+    private void Step(PlumbEffect[] plumbs, Func<PlumbEffect, string> text)
+    {
+        var at = settings.Time.GetUtcNow();
+        later(() =>
+        {
+            foreach (var plumb in plumbs)
+                settings.Observer?.Step(plumb.Address, text(plumb), at);
         });
     }
 

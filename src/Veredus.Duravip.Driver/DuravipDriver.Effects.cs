@@ -96,13 +96,13 @@ public sealed partial class DuravipDriver
                 _ = Task.Run(SampleNeighbours);
                 break;
             case ExplainEffect explained:
-                _settings.Observer?.Placed(explained.Record, WallClock);
+                _untold.Enqueue(() => _settings.Observer?.Placed(explained.Record, WallClock));
                 break;
             case AnswerEffect answer:
                 _asking?.TrySetResult((answer.Ok, answer.Text));
                 break;
             case LogEffect log:
-                _settings.Log(log.Level, log.Text);
+                _untold.Enqueue(() => _settings.Log(log.Level, log.Text));
                 break;
         }
     }

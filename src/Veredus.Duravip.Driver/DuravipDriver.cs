@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Threading.Channels;
 using Veredus.Cluster;
@@ -19,6 +20,8 @@ public sealed partial class DuravipDriver : IAsyncDisposable
     private readonly AddressWork _addresses;
     private readonly Channel<Action> _local = Channel.CreateBounded<Action>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
     private readonly List<DuravipEffect> _effects = [];
+    /// <summary>Lines and history wait until nothing is to be done: a takeover of a thousand addresses has some thousands of them.</summary>
+    private readonly ConcurrentQueue<Action> _untold = new();
     private readonly CancellationTokenSource _ending = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _origin;
@@ -40,7 +43,7 @@ public sealed partial class DuravipDriver : IAsyncDisposable
     {
         (_settings, _configuration, _origin) = (settings, configuration, settings.Time.GetTimestamp());
         _machine = new(settings.NodeName, MemberRole.Node, configuration.Vips, configuration.Options);
-        _addresses = new(settings, Post);
+        _addresses = new(settings, Post, _untold.Enqueue);
     }
 
     /// <summary>Who is in the cluster.</summary>
@@ -168,7 +171,7 @@ public sealed partial class DuravipDriver : IAsyncDisposable
             while (!_isOver && !_ending.IsCancellationRequested)
             {
                 var isDrained = Turn();
-                if (!_isOver)
+                if (!_isOver && !TellSome())
                     await WaitAsync(isDrained);
             }
         }
@@ -186,6 +189,8 @@ public sealed partial class DuravipDriver : IAsyncDisposable
         while (_local.Reader.TryRead(out _))
         {
         }
+        while (_untold.TryDequeue(out var tell))
+            tell();
         await _leaving;
         _stopped.TrySetResult();
     }
@@ -228,6 +233,18 @@ public sealed partial class DuravipDriver : IAsyncDisposable
             _settings.Services.OwnersChanged(_machine.Owners());
         }
         return true;
+    }
+
+    /// <summary>Until something comes, or is due.</summary>
+    private bool TellSome()
+    {
+        var told = false;
+        while (!_local.Reader.TryPeek(out _) && _bus?.Events.TryPeek(out _) is not true && NowMs < _timerAt && _untold.TryDequeue(out var tell))
+        {
+            tell();
+            told = true;
+        }
+        return told;
     }
 
     private async Task WaitAsync(bool isDrained)

@@ -10,7 +10,7 @@ namespace Veredus.Duravip.Driver;
 public sealed record DuravipConfiguration(VipSet Vips, DuravipOptions Options, GuardSettings Guard)
 {
     /// <summary>How long a duplicate-address probe waits for an answer. On one segment it comes within a millisecond or two.</summary>
-    public TimeSpan ProbeWait { get; init; } = TimeSpan.FromMilliseconds(100);
+    public TimeSpan ProbeWait { get; init; } = TimeSpan.FromMilliseconds(60);
 }
 
 /// <summary>What the driver stands on; fixed for its life.</summary>

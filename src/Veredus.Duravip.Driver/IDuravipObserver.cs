@@ -2,15 +2,15 @@ using Veredus.Cluster;
 
 namespace Veredus.Duravip.Driver;
 
-/// <summary>Told of what happens, to keep it and show it. Called on the driver's loop unless said otherwise, so nothing here may wait.</summary>
+/// <summary>Told of what happens, to keep it and show it. Called on the driver's loop, in order, when it has nothing to do; so nothing here may wait.</summary>
 public interface IDuravipObserver
 {
     /// <summary>An owner was decided; or a step was added to what was decided before, with the same <see cref="PlacementRecord.Serial"/>.</summary>
     /// <param name="clock">Turns the record's times into the wall clock's.</param>
     void Placed(PlacementRecord record, Func<long, DateTimeOffset> clock);
 
-    /// <summary>A step of the newest placement of an address that only its own host sees; from any thread.</summary>
-    void Step(VipAddress address, string text);
+    /// <summary>A step of the newest placement of an address that only its own host sees.</summary>
+    void Step(VipAddress address, string text, DateTimeOffset at);
 
     /// <summary>A member has introduced itself.</summary>
     void Joined(Hello member);

@@ -15,7 +15,7 @@ public sealed class DriverTests
         await bench.StartAsync();
 
         var at = -1;
-        foreach (var line in (string[])["guard", $"clean {Vip}", "join", $"probe {Vip}", $"open {Vip}", $"add {Vip}", $"announce AllHosts {Vip}", $"Info: duravip: plumbed {Vip} on eth0 (elected)", $"start {Vip}"])
+        foreach (var line in (string[])["guard", $"clean {Vip}", "join", $"probe {Vip}", $"open {Vip}", $"add {Vip}", $"announce AllHosts {Vip}", $"start {Vip}", $"Info: duravip: plumbed {Vip} on eth0 (elected)"])
             at = await bench.Story.UntilAsync(line, at + 1);
     }
 

@@ -13,7 +13,7 @@ namespace Veredus.Node;
 public sealed record BusTimings(BusTiming Bus, double HeartbeatsPerSecond, TimeSpan Lease, TimeSpan Suspect, TimeSpan Gather, TimeSpan ProbeWait)
 {
     private static readonly BusTimings Default = new(BusTiming.Default,
-        Options.HeartbeatsPerSec.Default, Options.DuravipLease.Default, Options.DuravipSuspectTime.Default, Options.DuravipGatherTimeout.Default, TimeSpan.FromMilliseconds(100));
+        Options.HeartbeatsPerSec.Default, Options.DuravipLease.Default, Options.DuravipSuspectTime.Default, Options.DuravipGatherTimeout.Default, TimeSpan.FromMilliseconds(60));
 
     private static readonly BusTimings Fast = new(BusTiming.Fast, 5, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(2), TimeSpan.FromMilliseconds(20));
 

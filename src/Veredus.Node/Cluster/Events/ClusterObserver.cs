@@ -59,9 +59,9 @@ internal sealed class ClusterObserver(EventLog log, TimeProvider time) : IDuravi
         return [.. known.Concat(agreed.Where(step => known.All(old => old.Text != step.Text))).OrderBy(step => step.At)];
     }
 
-    public void Step(VipAddress address, string text)
+    public void Step(VipAddress address, string text, DateTimeOffset at)
     {
-        var step = new EventStep(time.GetUtcNow(), text);
+        var step = new EventStep(at, text);
         lock (_gate)
             if (_newest.TryGetValue(address, out var known))
                 log.Update(known.Event, before => before with { Steps = Merge(before.Steps, [step]) });
