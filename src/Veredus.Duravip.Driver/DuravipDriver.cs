@@ -239,7 +239,7 @@ public sealed partial class DuravipDriver : IAsyncDisposable
     private bool TellSome()
     {
         var told = false;
-        while (!_local.Reader.TryPeek(out _) && _bus?.Events.TryPeek(out _) is not true && NowMs < _timerAt && _untold.TryDequeue(out var tell))
+        while (_local.Reader.Count == 0 && _bus?.Events.Count is not > 0 && NowMs < _timerAt && _untold.TryDequeue(out var tell))
         {
             tell();
             told = true;
