@@ -51,4 +51,19 @@ public sealed class GroupRosterTests
 
         Assert.Equal([s_self, s_three], roster.Apply([s_self, s_three], [s_three], [])!.Members);
     }
+
+    [Fact]
+    public void A_member_whose_host_is_back_on_the_list_is_none_any_more_though_the_bus_never_said_that_it_had_left()
+    {
+        var roster = new GroupRoster(s_self);
+        roster.Apply([s_self, s_two, s_three], [s_self], []);
+        roster.CheckHosts([1, 2]);  // of the moment before the third came
+
+        var view = roster.CheckHosts([1, 2, 3])!;
+
+        Assert.Equal([s_self, s_two, s_three], view.Members);
+        Assert.Equal([s_three], view.Joined);
+        Assert.Equal([s_self, s_two], view.Transitional);
+        Assert.Null(roster.CheckHosts([1, 2, 3]));
+    }
 }

@@ -19,14 +19,19 @@ internal sealed class GroupRoster(MemberId self)
         return Change(joined, gone);
     }
 
-    /// <summary>Compares with the hosts that totem has; the new membership when ghosts were found.</summary>
+    /// <summary>
+    /// Compares with the hosts that totem has; the new membership when ghosts were found, or are none any more: where hosts meet one after the other, a list that lacks one
+    /// may come after the members of all, and the full list later. A process that is dead all the same says nothing, and is excluded for that.
+    /// </summary>
     public GroupView? CheckHosts(IReadOnlyCollection<uint> hosts)
     {
         var found = _members.Where(member => !hosts.Contains(member.NodeId)).ToArray();
-        if (found.Length == 0)
+        var back = _reported.Where(member => _ghosts.Contains(member) && hosts.Contains(member.NodeId)).ToArray();
+        if (found.Length == 0 && back.Length == 0)
             return null;
         _ghosts.UnionWith(found);
-        return Change([], [.. found.Select(ghost => new Departed(ghost, Departure.NodeDown))]);
+        _ghosts.ExceptWith(back);
+        return Change(back, [.. found.Select(ghost => new Departed(ghost, Departure.NodeDown))]);
     }
 
     private GroupView? Change(IReadOnlyList<MemberId> joined, IReadOnlyList<Departed> left)
